@@ -1,0 +1,64 @@
+//! What a connector's author supplies to the suite: a system to test against.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use drawbridge_sdk::{Connector, Subject};
+
+use crate::fault::Fault;
+
+/// A system, fake or real, and a connector that speaks to it.
+///
+/// Everything here asks or changes the *system itself*, never through the connector under test, so
+/// that the connector's word is never its own proof.
+#[async_trait]
+pub trait Fixture: Send + Sync + Sized + 'static {
+    /// Starts a fresh system that knows the service account and the canary, and nobody else.
+    async fn start() -> Self;
+
+    /// A connector with settings that fit the system.
+    fn connector(&self) -> Arc<dyn Connector>;
+
+    /// A connector with a credential that the system refuses.
+    fn connector_with_wrong_credential(&self) -> Arc<dyn Connector>;
+
+    /// The account known to exist, as one names it in `canary = "..."`.
+    fn canary(&self) -> String;
+
+    /// Makes an enabled account for somebody of this name and gives the person as the server would:
+    /// `userName` and e-mail filled, no account id yet.
+    async fn add_account(&self, name: &str) -> Subject;
+
+    /// A person whom the system does not know.
+    fn stranger(&self, name: &str) -> Subject;
+
+    /// Whether one can log in as this person now. `None` where the system has no login to try; then
+    /// the state is read from the system directly.
+    async fn can_log_in(&self, subject: &Subject) -> Option<bool>;
+
+    /// Whether the system's own record says that the account is enabled. `None` where there is none.
+    async fn is_enabled(&self, subject: &Subject) -> Option<bool>;
+
+    /// Opens a session as this person, and says whether the system has such a thing.
+    async fn open_session(&self, subject: &Subject) -> bool;
+
+    /// How many sessions of this person are open, read from the system itself; `None` where it cannot
+    /// be known.
+    async fn open_sessions(&self, subject: &Subject) -> Option<u32>;
+
+    /// Two levels the system knows, for tests that change them. Empty where it has none.
+    fn levels(&self) -> Vec<String>;
+
+    /// The levels of this person, read from the system itself.
+    async fn levels_of(&self, subject: &Subject) -> Vec<String>;
+
+    /// Makes the system misbehave from now on, and says whether it can misbehave in this way.
+    async fn misbehave(&self, fault: Fault) -> bool;
+
+    /// Lets it behave again.
+    async fn behave(&self);
+
+    /// Secrets that must never be seen in a receipt, an error or `Debug`: the service account's
+    /// password or token, passwords of accounts.
+    fn secrets(&self) -> Vec<String>;
+}

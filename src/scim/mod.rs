@@ -1,0 +1,1 @@
+//! THE FRONT DOOR: the SCIM 2.0 protocol.

@@ -3,17 +3,36 @@
 //!
 //! The map of the house, in reading order:
 //!
-//! - [`ids`], [`clock`]: ids as types, and the one place that knows what time it is
+//! - [`cli`]: one file per subcommand
+//! - [`app`]: wiring only
+//! - [`config`]: settings as written and as used
+//! - [`clock`], [`ids`], [`telemetry`], [`lifecycle`], [`tls`]: time, ids, logs, health and stopping, TLS
+//! - [`scim`]: the front door: the SCIM 2.0 protocol
+//! - [`intake`]: reception: the one way in for every change, whoever brings it
 //! - [`people`]: the book: people, groups, and what changed about them (pure)
 //! - [`query`]: the question: filter and sort as a tree (pure)
+//! - [`policy`]: the desk: role matrix, and a change to wanted doors with deadlines (pure)
+//! - [`door`]: the door: what may follow what (pure)
+//! - [`rounds`]: the rounds: claim, call, read back, try again, sweep
+//! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
-//! - [`intake`]: reception: the one way in for every change
-//! - [`scim`]: the front door: the SCIM 2.0 protocol
+//! - [`connectors`]: the one list of connector kinds
 
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod connectors;
+pub mod door;
+pub mod evidence;
 pub mod ids;
 pub mod intake;
+pub mod lifecycle;
 pub mod people;
+pub mod policy;
 pub mod query;
+pub mod rounds;
 pub mod scim;
 pub mod store;
+pub mod telemetry;
+pub mod tls;

@@ -1,10 +1,29 @@
 //! RECEPTION: the one way in for every change, whoever brings it.
+//!
+//! - [`desk`]: what reception knows of a practice: its systems and the role matrix in force
+//! - [`users`], [`groups`]: a change of a resource, and what it means for people
+//! - [`doors`]: what a plan means for the doors of one person
+//! - [`human`]: what a person decides about a door: try again now, or signed by hand
+//! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
-use std::time::Duration;
+pub mod departures;
+pub mod desk;
+pub mod doors;
+mod groups;
+pub mod human;
+mod users;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+pub use desk::Desk;
 
 use crate::{
-    ids::{GroupId, PracticeName, UserId},
-    people::{Attributes, Group, Member, User},
+    clock::Clock,
+    ids::PracticeName,
+    people::{Attributes, Member},
+    store::{Store, StoreError},
 };
 
 /// Who asks for a change.
@@ -12,7 +31,7 @@ use crate::{
 pub struct Caller {
     /// In which practice.
     pub practice: PracticeName,
-    /// Who, as evidence names them: `source:entra`, `cli:root`, `bridge`.
+    /// Who, as evidence names them: `source:entra`, `cli:dana`, `bridge`.
     pub actor: String,
     /// Id of the request, for finding it in the logs.
     pub request_id: String,
@@ -50,46 +69,72 @@ pub enum ChangeError<E> {
     },
 }
 
-/// The reception.
+/// When a caller may try again after the archive could not be written.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+impl<E> From<StoreError> for ChangeError<E> {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Taken(index) => Self::Taken {
+                attribute: attribute_of(&index),
+            },
+            error => {
+                tracing::error!(%error, "a change could not be written: the caller was told to try again");
+                Self::Unavailable {
+                    retry_after: RETRY_AFTER,
+                }
+            }
+        }
+    }
+}
+
+/// The attribute a unique index is about, as SQLite names its columns and PostgreSQL the index.
+fn attribute_of(index: &str) -> &'static str {
+    if index.contains("external") {
+        "externalId"
+    } else if index.contains("scim_group") {
+        "displayName"
+    } else {
+        "userName"
+    }
+}
+
+/// The reception. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Intake {}
+pub struct Intake {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    desks: Arc<HashMap<PracticeName, Desk>>,
+    wake: Arc<Notify>,
+}
 
-#[expect(clippy::unused_async, unused_variables, reason = "signatures first")]
 impl Intake {
-    /// Creates (`id` is `None`), changes or deletes (the function answers `None`) a User, and carries
-    /// what that means to the doors, in one durable transaction.
-    ///
-    /// The function may be called again when somebody else was faster; it must not have effects.
-    /// Answers `None` when the User was deleted.
-    ///
-    /// # Errors
-    /// See [`ChangeError`]; nothing is written then.
-    pub async fn change_user<E>(
-        &self,
-        caller: &Caller,
-        id: Option<&UserId>,
-        change: impl FnMut(Option<&User>) -> Result<Option<Attributes>, E> + Send,
-    ) -> Result<Option<User>, ChangeError<E>> {
-        unimplemented!()
+    /// A reception for these practices. `wake` is rung when a wish was made.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        desks: impl IntoIterator<Item = Desk>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let desks = desks
+            .into_iter()
+            .map(|desk| (desk.practice.clone(), desk))
+            .collect();
+        Self {
+            store,
+            clock,
+            desks: Arc::new(desks),
+            wake,
+        }
     }
 
-    /// Creates, changes or deletes a Group, as [`Intake::change_user`] does for Users. Whoever entered
-    /// or left the group may gain or lose a role by it.
+    /// What reception knows of a practice.
     ///
     /// # Errors
-    /// See [`ChangeError`]; nothing is written then.
-    pub async fn change_group<E>(
-        &self,
-        caller: &Caller,
-        id: Option<&GroupId>,
-        change: impl FnMut(Option<&Group>) -> Result<Option<GroupContent>, E> + Send,
-    ) -> Result<Option<Group>, ChangeError<E>> {
-        unimplemented!()
-    }
-
-    /// Records that a request which would have disabled somebody had to be refused, outside any failed
-    /// transaction, so that it is never just gone.
-    pub async fn record_refused_disable(&self, caller: &Caller, id: &UserId, reason: &str) {
-        unimplemented!()
+    /// When the practice is not in the settings any more.
+    fn desk(&self, practice: &PracticeName) -> Result<&Desk, StoreError> {
+        self.desks.get(practice).ok_or_else(|| {
+            StoreError::Corrupt(format!("practice `{practice}` is not in the settings"))
+        })
     }
 }

@@ -1,51 +1,46 @@
-//! THE ARCHIVE: all SQL.
+//! THE ARCHIVE: all SQL, for SQLite and PostgreSQL from one text.
+//!
+//! - [`write`]: the transaction every change goes through, which also writes the evidence
+//! - [`resources`], [`search`]: SCIM Users and Groups
+//! - [`persons`]: people and the identifiers they bore
+//! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
+//! - [`records`]: the ledger, cases and accepted changes
+//! - [`tokens`]: who may push
 
-use std::collections::HashMap;
+pub mod attempts;
+pub mod claims;
+mod dialect;
+pub mod doors;
+pub mod persons;
+pub mod records;
+pub mod resources;
+mod row;
+pub mod search;
+pub mod tokens;
+pub mod write;
 
-use crate::{
-    ids::{GroupId, PracticeName, SourceName, TokenId, UserId},
-    people::{Group, GroupRef, User},
-    query::{Filter, Sort},
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
 };
 
-/// Which resources to look for, and which part of the answer to give.
-#[derive(Debug, Clone, Default)]
-pub struct Search {
-    /// `None` asks for all.
-    pub filter: Option<Filter>,
-    /// `None` is the order of creation, which is stable.
-    pub sort: Option<Sort>,
-    /// How many to leave out at the front.
-    pub offset: u64,
-    /// How many to give at most.
-    pub limit: u64,
-}
+use sqlx::{
+    AnyPool, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
+};
+use tokio::sync::Mutex;
 
-/// Part of the answer to a [`Search`].
-#[derive(Debug, Clone)]
-pub struct Found<T> {
-    /// How many fit in all.
-    pub total: u64,
-    /// Those from `offset` on, at most `limit`.
-    pub items: Vec<T>,
-}
-
-/// A token as it is stored: never the token itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredToken {
-    /// The id, which is part of the token.
-    pub id: TokenId,
-    /// SHA-256 of the whole token, in lower-case hex.
-    pub hash: String,
-    /// Whom the token speaks for.
-    pub practice: PracticeName,
-    /// As which source.
-    pub source: SourceName,
-    /// When it stops working.
-    pub expires: jiff::Timestamp,
-    /// Whether it was revoked.
-    pub revoked: bool,
-}
+pub use self::{
+    dialect::Dialect,
+    persons::Subjects,
+    search::{Found, Search},
+    tokens::StoredToken,
+    write::WriteTx,
+};
+use crate::ids::PracticeName;
 
 /// The archive could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -53,82 +48,236 @@ pub enum StoreError {
     /// The database is locked, full or out of reach; nothing was written.
     #[error("the database did not answer: {0}")]
     Unavailable(String),
+    /// A unique value is taken: the name of the index says which.
+    #[error("a value that must be unique is taken: {0}")]
+    Taken(String),
     /// A stored row makes no sense.
     #[error("a stored row cannot be read: {0}")]
     Corrupt(String),
+    /// The URL names no database this program knows.
+    #[error(
+        "`{0}` is not a database URL: write `sqlite://drawbridge.db` or `postgres://user@host/name`"
+    )]
+    Url(String),
+    /// Another server works on this SQLite file.
+    #[error("another drawbridge server is using `{0}`: stop it, or use PostgreSQL to run several")]
+    InUse(PathBuf),
+    /// The file cannot be made or locked.
+    #[error("`{path}` cannot be used: {problem}")]
+    File {
+        /// The database file or its lock.
+        path: PathBuf,
+        /// What the operating system says.
+        problem: String,
+    },
 }
 
-/// The archive.
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(database) if database.is_unique_violation() => {
+                let constraint = database.constraint().unwrap_or_default();
+                Self::Taken(format!("{constraint} {}", database.message()))
+            }
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::RowNotFound => Self::Corrupt(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// The archive. Cheap to clone; all clones share one pool.
 #[derive(Debug, Clone)]
-pub struct Store {}
+pub struct Store {
+    pool: AnyPool,
+    dialect: Dialect,
+    /// SQLite has one writer; waiting here is fair and needs no polling of the file.
+    writer: Arc<Mutex<()>>,
+}
 
-#[expect(clippy::unused_async, unused_variables, reason = "signatures first")]
+/// Connections of one server.
+const CONNECTIONS: u32 = 8;
+
 impl Store {
-    /// Finds a User that was not deleted.
+    /// Opens the database, creating the file and bringing the tables up to date.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn find_user(
-        &self,
-        practice: &PracticeName,
-        id: &UserId,
-    ) -> Result<Option<User>, StoreError> {
-        unimplemented!()
+    /// When the URL is not one, the database does not answer, or a migration fails.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let dialect =
+            Dialect::of_url(url).ok_or_else(|| StoreError::Url(url_without_password(url)))?;
+        if let Some(path) = sqlite_path(url) {
+            create_private(&path)?;
+        }
+        sqlx::any::install_default_drivers();
+        let options = AnyConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Url(url_without_password(url)))?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(8))
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    for statement in dialect.on_connect() {
+                        connection.execute(*statement).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_with(options)
+            .await?;
+        let store = Self {
+            pool,
+            dialect,
+            writer: Arc::new(Mutex::new(())),
+        };
+        store.migrate().await?;
+        Ok(store)
     }
 
-    /// Finds the Users that fit.
+    /// Brings the tables up to date.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn search_users(
-        &self,
-        practice: &PracticeName,
-        search: &Search,
-    ) -> Result<Found<User>, StoreError> {
-        unimplemented!()
+    /// When a migration fails or was made by a newer version of this program.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        self.dialect
+            .migrator()
+            .run(&self.pool)
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    /// The groups each of these Users is in.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn groups_of(
-        &self,
-        practice: &PracticeName,
-        users: &[UserId],
-    ) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
-        unimplemented!()
+    /// Which database this is.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
-    /// Finds a Group that was not deleted.
+    /// Makes sure the practice has its row, which holds the head of its chain.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find_group(
-        &self,
-        practice: &PracticeName,
-        id: &GroupId,
-    ) -> Result<Option<Group>, StoreError> {
-        unimplemented!()
+    pub async fn ensure_practice(&self, practice: &PracticeName) -> Result<(), StoreError> {
+        let _writer = self.writer.lock().await;
+        sqlx::query(
+            "INSERT INTO practice (name, ledger_sequence, ledger_hash) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(practice.as_str())
+        .bind(crate::evidence::chain::to_hex(&crate::evidence::chain::GENESIS))
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
-    /// Finds the Groups that fit.
+    /// Whether the database answers.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn search_groups(
-        &self,
-        practice: &PracticeName,
-        search: &Search,
-    ) -> Result<Found<Group>, StoreError> {
-        unimplemented!()
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
     }
 
-    /// Finds a token by the id that is part of it.
+    /// Copies a SQLite database into one file while it is in use. The file must not exist.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn find_token(&self, id: &TokenId) -> Result<Option<StoredToken>, StoreError> {
-        unimplemented!()
+    /// When the file exists or cannot be written, or the database is PostgreSQL, which has `pg_dump`.
+    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let problem = |problem: &str| StoreError::File {
+            path: to.to_owned(),
+            problem: problem.to_owned(),
+        };
+        if self.dialect == Dialect::Postgres {
+            return Err(problem("this is PostgreSQL: use `pg_dump`"));
+        }
+        if to.exists() {
+            return Err(problem("it exists already: name a new file"));
+        }
+        create_private(to)?;
+        sqlx::query("VACUUM INTO $1")
+            .bind(to.to_string_lossy().as_ref())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Keeps a second server off a SQLite file. The lock dies with the process.
+#[derive(Debug)]
+pub struct ServerLock {
+    _file: Option<File>,
+}
+
+impl ServerLock {
+    /// Takes the lock beside the SQLite file; PostgreSQL needs none.
+    ///
+    /// # Errors
+    /// When another server holds it, or the lock file cannot be made.
+    pub fn take(url: &str) -> Result<Self, StoreError> {
+        let Some(database) = sqlite_path(url) else {
+            return Ok(Self { _file: None });
+        };
+        let mut name = database.clone().into_os_string();
+        name.push(".lock");
+        let path = PathBuf::from(name);
+        let unusable = |error: std::io::Error| StoreError::File {
+            path: path.clone(),
+            problem: error.to_string(),
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(unusable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::InUse(database)),
+            Err(TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+}
+
+/// The file of a SQLite URL; `None` for PostgreSQL and for databases in memory.
+pub fn sqlite_path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split('?').next().unwrap_or(path);
+    (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
+}
+
+/// Creates the file readable by this user alone, if it does not exist.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let unusable = |error: std::io::Error| StoreError::File {
+        path: path.to_owned(),
+        problem: error.to_string(),
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(unusable)?;
+    }
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(unusable)?;
+    Ok(())
+}
+
+fn url_without_password(url: &str) -> String {
+    url::Url::parse(url).map_or_else(
+        |_| "(not a URL)".to_owned(),
+        |mut parsed| {
+            if parsed.password().is_some() {
+                let _ = parsed.set_password(Some("***"));
+            }
+            parsed.to_string()
+        },
+    )
 }

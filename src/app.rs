@@ -1,0 +1,300 @@
+//! Wiring only: settings to systems, desks, reception, rounds and front door.
+
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
+
+use drawbridge_sdk::{BuildContext, Connector};
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    clock::Clock,
+    config::{ConfigError, Practice, Settings, SystemSettings},
+    connectors,
+    ids::PracticeName,
+    intake::{Desk, Intake},
+    policy::{Roles, SystemFacts},
+    rounds::{Rounds, System, Systems, systems::SystemOptions},
+    store::{Store, StoreError},
+};
+
+/// Total time one call to a system may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How often reception looks whether somebody's time has come.
+const REPLAN_EVERY: Duration = Duration::from_secs(5);
+
+/// Reads and checks the settings.
+///
+/// # Errors
+/// With every mistake found, each with its place and the way out.
+pub fn load_settings(path: &Path) -> Result<Settings, ConfigError> {
+    let kinds = connectors::kinds();
+    let known: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
+    Settings::load(path, &known)
+}
+
+/// Connectors that could not be built, all of them.
+#[derive(Debug)]
+pub struct SystemProblems(Vec<String>);
+
+impl fmt::Display for SystemProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for SystemProblems {}
+
+/// One connector with the settings it belongs to.
+struct Built<'a> {
+    practice: &'a Practice,
+    settings: &'a SystemSettings,
+    connector: Arc<dyn Connector>,
+}
+
+fn build<'a>(settings: &'a Settings) -> Result<Vec<Built<'a>>, SystemProblems> {
+    let mut built = Vec::new();
+    let mut problems = Vec::new();
+    for practice in &settings.practices {
+        for system in practice.systems.iter().filter(|system| !system.retired) {
+            match connector_of(settings, system) {
+                Ok(connector) => built.push(Built {
+                    practice,
+                    settings: system,
+                    connector,
+                }),
+                Err(problem) => problems.push(format!(
+                    "practice `{}`, system `{}`: {problem}",
+                    practice.name, system.name
+                )),
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(built)
+    } else {
+        Err(SystemProblems(problems))
+    }
+}
+
+/// The connector of one system.
+///
+/// # Errors
+/// With the sentence to show: a key that is wrong, or a secret reference that leads nowhere.
+pub fn connector_of(
+    settings: &Settings,
+    system: &SystemSettings,
+) -> Result<Arc<dyn Connector>, String> {
+    let kind = connectors::find(&system.connector).ok_or_else(|| {
+        format!(
+            "there is no connector `{}`: see `drawbridge connector list`",
+            system.connector
+        )
+    })?;
+    let context = BuildContext {
+        system: system.name.as_str().to_owned(),
+        base_dir: settings.base_dir.clone(),
+        call_timeout: CALL_TIMEOUT,
+    };
+    kind.build(system.settings.clone(), &context)
+        .map_err(|error| error.to_string())
+}
+
+/// Every system of every practice, ready to be called.
+///
+/// # Errors
+/// With every system whose connector cannot be built.
+pub fn systems(settings: &Settings) -> Result<Systems, SystemProblems> {
+    Ok(Systems::new(build(settings)?.into_iter().map(|built| {
+        let Built {
+            practice,
+            settings,
+            connector,
+        } = built;
+        let options = SystemOptions {
+            settle: settings.settle,
+            call_timeout: CALL_TIMEOUT,
+            canary: settings.canary.clone(),
+            managed_levels: practice
+                .roles
+                .managed_levels(&facts(practice, settings, Vec::new()), &settings.levels),
+            concurrency: settings.concurrency,
+        };
+        System::new(
+            practice.name.clone(),
+            settings.name.clone(),
+            connector,
+            options,
+        )
+    })))
+}
+
+fn facts(
+    practice: &Practice,
+    system: &SystemSettings,
+    ways: Vec<drawbridge_sdk::Way>,
+) -> SystemFacts {
+    SystemFacts {
+        name: system.name.clone(),
+        category: system.category,
+        ways,
+        holds_ephi: system.holds_ephi,
+        close_within: system.close_within.unwrap_or(practice.close_within),
+        forward_to: system.forward_to.clone(),
+        retired: system.retired,
+    }
+}
+
+/// The database, with a row for each practice.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_store(settings: &Settings) -> Result<Store, StoreError> {
+    let store = Store::open(&settings.database_url()?).await?;
+    for practice in &settings.practices {
+        store.ensure_practice(&practice.name).await?;
+    }
+    Ok(store)
+}
+
+/// The reception over these settings, with the role matrix each practice has in force. The first
+/// start puts the file's matrix into force; later edits wait for `plan apply`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn intake(
+    settings: &Settings,
+    store: &Store,
+    clock: Arc<dyn Clock>,
+    wake: Arc<Notify>,
+) -> Result<Intake, StoreError> {
+    let built = build(settings).map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
+    let mut desks = Vec::new();
+    for practice in &settings.practices {
+        let systems = built
+            .iter()
+            .filter(|built| built.practice.name == practice.name)
+            .map(|built| {
+                facts(
+                    practice,
+                    built.settings,
+                    built.connector.capabilities().ways,
+                )
+            })
+            .collect();
+        let levels: HashMap<_, _> = practice
+            .systems
+            .iter()
+            .map(|system| (system.name.clone(), system.levels.clone()))
+            .collect();
+        let roles = roles_in_force(store, practice, clock.now()).await?;
+        desks.push(Desk::new(
+            practice.name.clone(),
+            systems,
+            levels,
+            (practice.close_within, practice.role_grace),
+            roles,
+        ));
+    }
+    Ok(Intake::new(store.clone(), clock, desks, wake))
+}
+
+async fn roles_in_force(
+    store: &Store,
+    practice: &Practice,
+    now: jiff::Timestamp,
+) -> Result<Roles, StoreError> {
+    match store.find_applied_roles(&practice.name).await? {
+        Some(text) => Roles::parse(&text).map_err(|error| {
+            StoreError::Corrupt(format!("the roles in force cannot be read: {error}"))
+        }),
+        None => {
+            let mut tx = store.begin(&practice.name, now).await?;
+            tx.record_applied_roles(&practice.roles_text).await?;
+            tx.commit().await?;
+            Ok(practice.roles.clone())
+        }
+    }
+}
+
+/// A running bridge: everything but the listener.
+#[derive(Debug, Clone)]
+pub struct Bridge {
+    /// The archive.
+    pub store: Store,
+    /// The reception.
+    pub intake: Intake,
+    /// The rounds.
+    pub rounds: Arc<Rounds>,
+}
+
+impl Bridge {
+    /// Puts the bridge together. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or a connector cannot be built.
+    pub async fn build(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        let store = open_store(settings).await?;
+        let wake = Arc::new(Notify::new());
+        let intake = intake(settings, &store, Arc::clone(&clock), Arc::clone(&wake)).await?;
+        let systems =
+            systems(settings).map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
+        warn_about_unapplied_roles(settings, &store).await?;
+        let rounds = Arc::new(Rounds::new(store.clone(), clock, systems, wake));
+        Ok(Self {
+            store,
+            intake,
+            rounds,
+        })
+    }
+
+    /// Runs rounds and planning until told to stop.
+    pub async fn run(&self, stop: watch::Receiver<bool>) {
+        let rounds = tokio::spawn(Arc::clone(&self.rounds).run(stop.clone()));
+        let intake = self.intake.clone();
+        let mut stopping = stop;
+        loop {
+            if let Err(error) = intake.replan_due().await {
+                tracing::warn!(%error, "could not look whose time has come");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(REPLAN_EVERY) => {}
+                _ = stopping.changed() => break,
+            }
+        }
+        if let Err(error) = rounds.await {
+            tracing::error!(%error, "the rounds ended badly: their doors are picked up at the next start");
+        }
+    }
+
+    /// The routes of the listener: the front door, and whether the bridge is well.
+    pub fn router(&self, settings: &Settings) -> axum::Router {
+        crate::scim::router(crate::scim::FrontDoor::new(
+            self.store.clone(),
+            self.intake.clone(),
+            settings,
+        ))
+        .merge(crate::lifecycle::router(self.store.clone()))
+    }
+}
+
+async fn warn_about_unapplied_roles(settings: &Settings, store: &Store) -> Result<(), StoreError> {
+    for practice in &settings.practices {
+        if store
+            .find_applied_roles(&practice.name)
+            .await?
+            .is_some_and(|applied| applied != practice.roles_text)
+        {
+            tracing::warn!(practice.name = %practice.name,
+                "the roles file was edited and is not in force: see `drawbridge plan show`, then `drawbridge plan apply`");
+        }
+    }
+    Ok(())
+}
+
+/// Practices by name, for whoever looks one up.
+pub fn practice<'a>(settings: &'a Settings, name: &PracticeName) -> Option<&'a Practice> {
+    settings
+        .practices
+        .iter()
+        .find(|practice| practice.name == *name)
+}

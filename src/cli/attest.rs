@@ -1,0 +1,79 @@
+//! `drawbridge attest`
+
+use clap::Args;
+use drawbridge_sdk::Way;
+
+use super::{
+    CliError, Exit,
+    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    intake::human,
+};
+
+/// Sign that you closed a door by hand, and how you checked.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drawbridge attest --person nina@elm.example --system badge \\
+      --by \"Dana Ruiz\" --note \"card 4711 deactivated in the panel, tried at the side door\"
+
+An attestation never outranks a reading: where the system can be read, it is read on, and what it says counts.")]
+pub struct Attest {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    practice: PracticeArg,
+    /// Whose door: a userName or an id
+    #[arg(long, value_name = "NAME")]
+    person: String,
+    /// Into which system
+    #[arg(long, value_name = "SYSTEM")]
+    system: String,
+    /// Which way in: account, forwarding, badge, key, device, shared_secret
+    #[arg(long, value_name = "WAY", default_value = "account", value_parser = parse_way)]
+    way: Way,
+    /// Who did it and signs for it
+    #[arg(long, value_name = "NAME")]
+    by: String,
+    /// What was done and how it was checked
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+}
+
+fn parse_way(name: &str) -> Result<Way, String> {
+    Way::from_name(name).ok_or_else(|| {
+        let known: Vec<&str> = Way::ALL.iter().map(|way| way.as_str()).collect();
+        format!("no such way: {}", known.join(", "))
+    })
+}
+
+impl Attest {
+    pub(super) async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let practice = self.practice.choose(&settings)?;
+        let store = open_store(&settings).await?;
+        let person = find_person(&store, &practice.name, &self.person).await?;
+        let system = self.system.as_str().into();
+        let signed = human::Attestation {
+            by: &self.by,
+            note: &self.note,
+        };
+        let at = SystemClock.now();
+        human::attest(
+            &store,
+            &caller(&practice.name),
+            &person,
+            (&system, self.way),
+            &signed,
+            at,
+        )
+        .await?
+        .map_err(CliError::Problem)?;
+        println!(
+            "signed: {} is shut for {}, as attested by {}",
+            self.system, self.person, self.by
+        );
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,33 @@
+//! `drawbridge check-config`
+
+use clap::Args;
+
+use super::{CliError, Exit, setup::ConfigArg};
+use crate::app;
+
+/// Find mistakes in the settings before starting; writes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drawbridge check-config --config practice.toml")]
+pub struct CheckConfig {
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+impl CheckConfig {
+    pub(super) fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        app::systems(&settings)
+            .map_err(|problems| CliError::Configuration(problems.to_string()))?;
+        for practice in &settings.practices {
+            println!(
+                "{}: {} systems, {} roles",
+                practice.name,
+                practice.systems.len(),
+                practice.roles.len()
+            );
+        }
+        println!("the settings can be used; `drawbridge doctor` also tries to reach every system");
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,165 @@
+//! `drawbridge doctor`
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    CliError, Exit, output,
+    setup::{ConfigArg, open_store},
+};
+use crate::{
+    app,
+    config::Settings,
+    evidence::chain,
+    ids::PracticeName,
+    store::{Store, StoreError},
+};
+
+/// Longest one system is waited for.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Check database, chain, secrets and the reach of every system.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drawbridge doctor --config practice.toml
+
+Exit code 1 when something was found. Changes nothing at any system.")]
+pub struct Doctor {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: String,
+    ok: bool,
+    says: String,
+}
+
+impl Finding {
+    fn new(what: impl Into<String>, result: Result<String, String>) -> Self {
+        let ok = result.is_ok();
+        Self {
+            what: what.into(),
+            ok,
+            says: result.unwrap_or_else(|problem| problem),
+        }
+    }
+}
+
+impl Doctor {
+    pub(super) async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let store = open_store(&settings).await?;
+        let mut findings = vec![Finding::new(
+            "database",
+            Ok("open, tables up to date".to_owned()),
+        )];
+        for practice in &settings.practices {
+            let says = check_chain(&store, &practice.name)
+                .await
+                .map_err(|error| error.to_string());
+            findings.push(Finding::new(
+                format!("chain of {}", practice.name),
+                says.and_then(|says| says),
+            ));
+            findings.extend(check_retired(&settings, &store, &practice.name).await?);
+        }
+        findings.extend(check_systems(&settings).await?);
+        let all_well = findings.iter().all(|finding| finding.ok);
+        if self.json {
+            output::json(&findings);
+        } else {
+            let rows = findings
+                .into_iter()
+                .map(|finding| {
+                    vec![
+                        if finding.ok { "ok" } else { "PROBLEM" }.to_owned(),
+                        finding.what,
+                        finding.says,
+                    ]
+                })
+                .collect();
+            output::table(&["", "what", "says"], rows, "nothing to check");
+        }
+        Ok(if all_well {
+            Exit::Ok
+        } else {
+            Exit::ProblemFound
+        })
+    }
+}
+
+/// Recomputes the practice's chain from its first record.
+async fn check_chain(
+    store: &Store,
+    practice: &PracticeName,
+) -> Result<Result<String, String>, StoreError> {
+    let records = store.list_records(practice, None).await?;
+    let mut previous = chain::GENESIS;
+    for record in &records {
+        previous = chain::link(&previous, &chain::text_hash(&record.text));
+        if chain::to_hex(&previous) != record.hash {
+            return Ok(Err(format!(
+                "record {} was changed: restore a backup and keep this one as evidence",
+                record.sequence
+            )));
+        }
+    }
+    Ok(Ok(format!("{} records, intact", records.len())))
+}
+
+/// Doors into systems that the settings no longer name.
+async fn check_retired(
+    settings: &Settings,
+    store: &Store,
+    practice: &PracticeName,
+) -> Result<Vec<Finding>, CliError> {
+    let known: Vec<&str> = app::practice(settings, practice)
+        .map(|practice| {
+            practice
+                .systems
+                .iter()
+                .map(|system| system.name.as_str())
+                .collect()
+        })
+        .unwrap_or_default();
+    let systems = store.list_systems_with_doors(practice).await?;
+    Ok(systems
+        .into_iter()
+        .filter(|system| !known.contains(&system.as_str()))
+        .map(|system| {
+            let problem =
+                "has doors but is not in the settings: put it back, or mark it `retired = true`";
+            Finding::new(format!("system {system}"), Err(problem.to_owned()))
+        })
+        .collect())
+}
+
+async fn check_systems(settings: &Settings) -> Result<Vec<Finding>, CliError> {
+    let systems =
+        app::systems(settings).map_err(|problems| CliError::Configuration(problems.to_string()))?;
+    let mut findings = Vec::new();
+    for system in systems.iter() {
+        eprintln!("reaching {} ...", system.name);
+        let says = if system.capabilities.disable || system.capabilities.read_back {
+            match tokio::time::timeout(PATIENCE, system.connector().check()).await {
+                Ok(Ok(health)) => Ok(format!("reached: {}", health.product)),
+                Ok(Err(error)) => Err(format!("{error} ({})", error.class)),
+                Err(_) => Err("no answer in time".to_owned()),
+            }
+        } else {
+            Ok("done by a person, nothing to reach".to_owned())
+        };
+        findings.push(Finding::new(
+            format!("system {} of {}", system.name, system.practice),
+            says,
+        ));
+    }
+    Ok(findings)
+}

@@ -1,0 +1,57 @@
+//! `drawbridge retry`
+
+use clap::Args;
+
+use super::{
+    CliError, Exit,
+    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+};
+use crate::{
+    clock::{Clock, SystemClock},
+    intake::human,
+};
+
+/// Try a person's unfinished doors again now.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  drawbridge retry --person nina@elm.example               all her doors that are not green
+  drawbridge retry --person nina@elm.example --system ehr  one of them
+
+The running server does it within a second; `drawbridge doors list` shows what came of it.")]
+pub struct Retry {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    practice: PracticeArg,
+    /// Whose: a userName or an id
+    #[arg(long, value_name = "NAME")]
+    person: String,
+    /// Only into this system
+    #[arg(long, value_name = "SYSTEM")]
+    system: Option<String>,
+}
+
+impl Retry {
+    pub(super) async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let practice = self.practice.choose(&settings)?;
+        let store = open_store(&settings).await?;
+        let person = find_person(&store, &practice.name, &self.person).await?;
+        let system = self.system.as_deref().map(Into::into);
+        let doors = human::retry(
+            &store,
+            &caller(&practice.name),
+            &person,
+            system.as_ref(),
+            SystemClock.now(),
+        )
+        .await?;
+        if doors == 0 {
+            return Err(CliError::Problem(
+                "no door of this person waits: all are green, or there is none".to_owned(),
+            ));
+        }
+        println!("{doors} doors are tried again now");
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,81 @@
+//! `drawbridge serve`
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::{CliError, Exit, setup::ConfigArg};
+use crate::{
+    app::{self, Bridge},
+    clock::SystemClock,
+    config::Settings,
+    lifecycle,
+    store::{Dialect, ServerLock},
+    telemetry,
+};
+
+/// Take changes from the identity provider and carry them to every system.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  drawbridge serve --config practice.toml
+
+Stops on SIGTERM or Ctrl-C within 25 seconds; what is unfinished goes on at the next start.")]
+pub struct Serve {
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<Exit, CliError> {
+        telemetry::start();
+        let settings = self.config.load()?;
+        // Built once before anything is written, so that a mistake leaves no trace.
+        app::systems(&settings)
+            .map_err(|problems| CliError::Configuration(problems.to_string()))?;
+        let url = settings.database_url().map_err(CliError::from)?;
+        let _lock = ServerLock::take(&url)?;
+        let bridge = Bridge::build(&settings, Arc::new(SystemClock)).await?;
+        if bridge.store.dialect() == Dialect::Sqlite {
+            bridge.store.release_all_leases().await?;
+        }
+        let stop = lifecycle::stop_signal();
+        let rounds = {
+            let (bridge, stop) = (bridge.clone(), stop.clone());
+            tokio::spawn(async move { bridge.run(stop).await })
+        };
+        listen(&settings, &bridge, stop).await?;
+        let _ = rounds.await;
+        bridge.store.close().await;
+        Ok(Exit::Ok)
+    }
+}
+
+async fn listen(
+    settings: &Settings,
+    bridge: &Bridge,
+    mut stop: tokio::sync::watch::Receiver<bool>,
+) -> Result<(), CliError> {
+    let router = bridge.router(settings);
+    let unusable = |error: std::io::Error| {
+        CliError::Unreachable(format!(
+            "cannot listen on {}: {error}: choose another `listen`",
+            settings.listen
+        ))
+    };
+    if let Some(tls) = &settings.tls {
+        return crate::tls::serve(settings.listen, tls, router, stop)
+            .await
+            .map_err(CliError::Configuration);
+    }
+    let listener = TcpListener::bind(settings.listen).await.map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
+    info!(%address, "SCIM at http://{address}/scim/v2");
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move {
+            let _ = stop.changed().await;
+        })
+        .await
+        .map_err(unusable)
+}

@@ -1,0 +1,122 @@
+//! What most commands need: settings, database, practice, person.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CliError;
+use crate::{
+    app,
+    config::{Practice, Settings},
+    ids::{PersonId, PracticeName},
+    intake::Caller,
+    store::Store,
+};
+
+/// Where the settings are.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArg {
+    /// The settings file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "drawbridge.toml",
+        env = "DRAWBRIDGE_CONFIG"
+    )]
+    pub config: PathBuf,
+}
+
+impl ConfigArg {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// With every mistake found, each with its place and the way out.
+    pub fn load(&self) -> Result<Settings, CliError> {
+        app::load_settings(&self.config).map_err(|error| CliError::Configuration(error.to_string()))
+    }
+}
+
+/// Which practice, in an install that serves several.
+#[derive(Debug, Clone, Args)]
+pub struct PracticeArg {
+    /// The practice's name; not needed when there is only one
+    #[arg(long, value_name = "NAME")]
+    pub practice: Option<String>,
+}
+
+impl PracticeArg {
+    /// The practice that is meant.
+    ///
+    /// # Errors
+    /// When it is not in the settings, or none was named and there are several.
+    pub fn choose<'a>(&self, settings: &'a Settings) -> Result<&'a Practice, CliError> {
+        let names: Vec<&str> = settings
+            .practices
+            .iter()
+            .map(|practice| practice.name.as_str())
+            .collect();
+        match &self.practice {
+            Some(name) => settings
+                .practices
+                .iter()
+                .find(|practice| practice.name.as_str() == name)
+                .ok_or_else(|| {
+                    CliError::Problem(format!(
+                        "there is no practice `{name}`: the settings name {}",
+                        names.join(", ")
+                    ))
+                }),
+            None => match settings.practices.as_slice() {
+                [only] => Ok(only),
+                [] => Err(CliError::Configuration(
+                    "the settings name no practice: add a [[practice]]".to_owned(),
+                )),
+                _ => Err(CliError::Problem(format!(
+                    "say which practice with --practice: {}",
+                    names.join(", ")
+                ))),
+            },
+        }
+    }
+}
+
+/// The database of these settings, with a row for each practice.
+///
+/// # Errors
+/// When it cannot be opened.
+pub async fn open_store(settings: &Settings) -> Result<Store, CliError> {
+    Ok(app::open_store(settings).await?)
+}
+
+/// The person a userName or an id means.
+///
+/// # Errors
+/// When nobody is called so.
+pub async fn find_person(
+    store: &Store,
+    practice: &PracticeName,
+    name: &str,
+) -> Result<PersonId, CliError> {
+    store
+        .find_people(practice, name)
+        .await?
+        .into_iter()
+        .next()
+        .ok_or_else(|| {
+            CliError::Problem(format!(
+                "nobody here is called `{name}`: `drawbridge people list` shows who is known"
+            ))
+        })
+}
+
+/// Whoever runs this command, as evidence names them.
+pub fn caller(practice: &PracticeName) -> Caller {
+    let user = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| "unknown".to_owned());
+    Caller {
+        practice: practice.clone(),
+        actor: format!("cli:{user}"),
+        request_id: uuid::Uuid::now_v7().to_string(),
+    }
+}

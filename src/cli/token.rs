@@ -1,0 +1,210 @@
+//! `drawbridge token create|revoke|list`
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{
+    CliError, Exit, output,
+    setup::{ConfigArg, caller, open_store},
+};
+use crate::{
+    clock::{self, Clock, SystemClock},
+    evidence::Entry,
+    ids::TokenId,
+    scim::auth,
+};
+
+/// Tokens the identity provider pushes with.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token; it is printed once and never again
+    #[command(after_help = "Example:
+  drawbridge token create --practice elm --source entra
+
+Paste it as the Secret Token into the identity provider. Two tokens of one source work side by side,
+so make the new one before revoking the old.")]
+    Create(Create),
+    /// List tokens, without the tokens themselves
+    List(List),
+    /// Make a token stop working at once
+    Revoke(Revoke),
+}
+
+/// `token create`
+#[derive(Debug, Args)]
+pub struct Create {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The practice it speaks for
+    #[arg(long, value_name = "NAME")]
+    practice: String,
+    /// The source it speaks as, as the settings name it
+    #[arg(long, value_name = "NAME")]
+    source: String,
+    /// How many days it works
+    #[arg(long, value_name = "N", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+}
+
+/// `token list`
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// `token revoke`
+#[derive(Debug, Args)]
+pub struct Revoke {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The token's id, as `token list` shows it
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+impl Token {
+    pub(super) async fn run(self) -> Result<Exit, CliError> {
+        match self {
+            Self::Create(create) => create.run().await,
+            Self::List(list) => list.run().await,
+            Self::Revoke(revoke) => revoke.run().await,
+        }
+    }
+}
+
+impl Create {
+    async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let chosen = super::setup::PracticeArg {
+            practice: Some(self.practice),
+        };
+        let practice = chosen.choose(&settings)?;
+        let names: Vec<&str> = practice
+            .sources
+            .iter()
+            .map(|source| source.name.as_str())
+            .collect();
+        if !names.contains(&self.source.as_str()) {
+            return Err(CliError::Problem(format!(
+                "practice `{}` has no source `{}`: the settings name {}",
+                practice.name,
+                self.source,
+                if names.is_empty() {
+                    "none; add a [[practice.source]]".to_owned()
+                } else {
+                    names.join(", ")
+                }
+            )));
+        }
+        let store = open_store(&settings).await?;
+        let now = SystemClock.now();
+        let expires = clock::after(now, Duration::from_secs(u64::from(self.days) * 24 * 3_600));
+        let (token, stored) =
+            auth::new_token(&practice.name, &self.source.as_str().into(), expires)
+                .map_err(|error| CliError::Problem(error.to_string()))?;
+        let mut tx = store.begin(&practice.name, now).await?;
+        tx.record_token(&stored).await?;
+        let detail = json!({"token": stored.id, "source": stored.source, "expires": clock::to_text(expires)});
+        tx.record(noted(
+            &caller(&practice.name).actor,
+            now,
+            "token.created",
+            detail,
+        ));
+        tx.commit().await?;
+        eprintln!(
+            "works until {}; it is not shown again",
+            clock::to_text(expires)
+        );
+        println!("{token}");
+        Ok(Exit::Ok)
+    }
+}
+
+impl List {
+    async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let store = open_store(&settings).await?;
+        let tokens = store.list_tokens().await?;
+        let state = |token: &crate::store::StoredToken| {
+            if token.revoked {
+                "revoked"
+            } else if token.expires <= SystemClock.now() {
+                "expired"
+            } else {
+                "works"
+            }
+        };
+        if self.json {
+            let tokens: Vec<_> = tokens
+                .iter()
+                .map(|token| {
+                    json!({"id": token.id, "practice": token.practice, "source": token.source,
+                           "expires": clock::to_text(token.expires), "state": state(token)})
+                })
+                .collect();
+            output::json(&tokens);
+        } else {
+            output::table(
+                &["id", "practice", "source", "expires", "state"],
+                tokens
+                    .iter()
+                    .map(|token| {
+                        vec![
+                            token.id.to_string(),
+                            token.practice.to_string(),
+                            token.source.to_string(),
+                            clock::to_text(token.expires),
+                            state(token).to_owned(),
+                        ]
+                    })
+                    .collect(),
+                "no tokens yet: make one with `drawbridge token create --practice NAME --source NAME`",
+            );
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+impl Revoke {
+    async fn run(self) -> Result<Exit, CliError> {
+        let settings = self.config.load()?;
+        let store = open_store(&settings).await?;
+        let id = TokenId::from(self.id);
+        let token = store.find_token(&id).await?.ok_or_else(|| {
+            CliError::Problem(format!(
+                "there is no token `{id}`: `drawbridge token list` shows them"
+            ))
+        })?;
+        let now = SystemClock.now();
+        let mut tx = store.begin(&token.practice, now).await?;
+        tx.revoke_token(&id).await?;
+        tx.record(noted(
+            &caller(&token.practice).actor,
+            now,
+            "token.revoked",
+            json!({"token": id}),
+        ));
+        tx.commit().await?;
+        println!("token {id} stopped working");
+        Ok(Exit::Ok)
+    }
+}
+
+fn noted(who: &str, at: jiff::Timestamp, what: &'static str, detail: serde_json::Value) -> Entry {
+    let detail = detail.as_object().cloned().unwrap_or_default();
+    Entry {
+        at,
+        who: who.to_owned(),
+        what,
+        person: None,
+        system: None,
+        detail,
+    }
+}

@@ -1,0 +1,169 @@
+//! Settings: as written ([`raw`]), and as they are used ([`Settings`]), which cannot be wrong.
+
+mod duration;
+mod error;
+mod place;
+mod raw;
+mod resolve;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+
+use drawbridge_sdk::{SecretRef, secret::SecretError};
+pub use error::{ConfigError, Problem};
+
+use crate::{
+    ids::{PracticeName, SourceName, SystemName},
+    policy::{Category, Roles},
+    store::StoreError,
+};
+
+/// Settings that can be used.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder of the settings file: relative paths start here.
+    pub base_dir: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Certificate and key, when this program ends TLS itself.
+    pub tls: Option<Tls>,
+    /// What a caller may take up.
+    pub limits: Limits,
+    /// The practices, in file order.
+    pub practices: Vec<Practice>,
+    database: Database,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A URL without a secret.
+    Url(String),
+    /// A URL that holds a password.
+    Secret(SecretRef),
+}
+
+/// Certificate and key files, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// What a caller may take up.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Requests a second per token; `None` is no limit.
+    pub requests_per_second: Option<f64>,
+    /// Requests served at a time.
+    pub concurrency: usize,
+    /// Longest body, in bytes.
+    pub body_bytes: usize,
+}
+
+/// One practice.
+#[derive(Debug, Clone)]
+pub struct Practice {
+    /// Its permanent key.
+    pub name: PracticeName,
+    /// What people read.
+    pub title: String,
+    /// IANA name of its time zone.
+    pub time_zone: String,
+    /// Within what time a leaver's doors must be closed.
+    pub close_within: Duration,
+    /// How long a departure holds.
+    pub hold_for: Duration,
+    /// How long losing every role closes nothing.
+    pub role_grace: Duration,
+    /// The role matrix of the file.
+    pub roles: Roles,
+    /// The file's text, as it is put into force.
+    pub roles_text: String,
+    /// userNames that belong to no person and are never closed automatically.
+    pub break_glass: Vec<String>,
+    /// When a wave of departures is held.
+    pub brake: Brake,
+    /// Who tells about people.
+    pub sources: Vec<Source>,
+    /// Its systems, in file order.
+    pub systems: Vec<SystemSettings>,
+}
+
+/// When a wave of departures is held for a look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Brake {
+    /// More people than this within 15 minutes.
+    pub people: u32,
+    /// And more than this share of the active ones.
+    pub share: f64,
+    /// Never.
+    pub off: bool,
+}
+
+/// Who tells about people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub name: SourceName,
+    /// Refuse what the protocol does not know, instead of ignoring it.
+    pub strict: bool,
+    /// Answer 204 to a PATCH of a group.
+    pub group_patch_204: bool,
+}
+
+/// One configured target.
+#[derive(Debug, Clone)]
+pub struct SystemSettings {
+    /// Its permanent name.
+    pub name: SystemName,
+    /// What people read.
+    pub title: String,
+    /// What kind of system.
+    pub category: Category,
+    /// Which kind of connector.
+    pub connector: String,
+    /// Whether it holds electronic protected health information.
+    pub holds_ephi: bool,
+    /// Who looks after it.
+    pub owner: Option<String>,
+    /// Overrides the practice's.
+    pub close_within: Option<Duration>,
+    /// Why `close_within` may be longer than an hour, and who signed it.
+    pub close_within_exception: Option<String>,
+    /// How long after its time limit a call may still take effect.
+    pub settle: Duration,
+    /// An account known to exist.
+    pub canary: Option<String>,
+    /// Calls at a time.
+    pub concurrency: usize,
+    /// Where a leaver's mail goes when the manager cannot be found.
+    pub forward_to: Option<String>,
+    /// No longer in use.
+    pub retired: bool,
+    /// Levels of the matrix in the system's own words.
+    pub levels: BTreeMap<String, Vec<String>>,
+    /// The connector's own settings.
+    pub settings: serde_json::Value,
+}
+
+impl Settings {
+    /// The database's URL.
+    ///
+    /// # Errors
+    /// When it is a secret and its reference leads nowhere.
+    pub fn database_url(&self) -> Result<String, StoreError> {
+        use secrecy::ExposeSecret as _;
+        match &self.database {
+            Database::Url(url) => Ok(url.clone()),
+            Database::Secret(reference) => {
+                let secret = reference
+                    .bind(&self.base_dir)
+                    .and_then(|secret| secret.read())
+                    .map_err(|error: SecretError| StoreError::Url(error.to_string()))?;
+                Ok(secret.expose_secret().to_owned())
+            }
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Departure by name, planning again, and putting a role matrix into force.
+
+use drawbridge_sdk::Way;
+use serde_json::json;
+
+use super::{Caller, Intake, doors, users};
+use crate::{
+    ids::{PersonId, SystemName},
+    people::Change,
+    policy::Roles,
+    store::StoreError,
+};
+
+/// A door that a role matrix moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Whose, as people read it.
+    pub name: String,
+    /// Into which system.
+    pub system: SystemName,
+    /// Which way.
+    pub way: Way,
+    /// What it is to be now, in words.
+    pub from: String,
+    /// What it would be.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Intake {
+    /// Closes every door of a person now, whatever their identity provider says.
+    ///
+    /// The departure sticks: only the source disabling and enabling the person again lifts it.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; nothing is then.
+    pub async fn depart(
+        &self,
+        caller: &Caller,
+        person: &PersonId,
+    ) -> Result<Vec<doors::Moved>, StoreError> {
+        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        tx.record_change(
+            person,
+            users::name_of(Change::Departed),
+            &caller.actor,
+            &caller.request_id,
+        )
+        .await?;
+        let detail = json!({"request": caller.request_id, "by_name": true});
+        let entry = users::entry(
+            &tx,
+            caller,
+            Some(person.clone()),
+            users::name_of(Change::Departed),
+            detail,
+        );
+        tx.record(entry);
+        let desk = self.desk(&caller.practice)?;
+        let moved =
+            doors::plan_person(&mut tx, desk, &desk.roles(), person, Change::Departed).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(moved)
+    }
+
+    /// Plans again for everybody whose time has come: a grace period or a forward has ended.
+    ///
+    /// # Errors
+    /// When the archive does not answer.
+    pub async fn replan_due(&self) -> Result<(), StoreError> {
+        for (practice, person) in self.store.find_people_to_replan(self.clock.now()).await? {
+            let Some(desk) = self.desks.get(&practice) else {
+                continue;
+            };
+            let mut tx = self.store.begin(&practice, self.clock.now()).await?;
+            doors::plan_person(&mut tx, desk, &desk.roles(), &person, Change::Changed).await?;
+            tx.commit().await?;
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
+    /// What a role matrix would move if it were put into force. Nothing is written.
+    ///
+    /// # Errors
+    /// When the archive does not answer.
+    pub async fn preview_roles(
+        &self,
+        caller: &Caller,
+        roles: Roles,
+    ) -> Result<Vec<Difference>, StoreError> {
+        let desk = self.desk(&caller.practice)?;
+        let mut differences = Vec::new();
+        for person in self.store.list_people(&caller.practice).await? {
+            // Planned for real and dropped without a commit: a preview cannot drift from the plan.
+            let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+            let moved = doors::plan_person(&mut tx, desk, &roles, &person, Change::Changed).await?;
+            drop(tx);
+            if moved.is_empty() {
+                continue;
+            }
+            let name = self.store.name_of(&caller.practice, &person).await?;
+            differences.extend(moved.into_iter().map(|moved| Difference {
+                name: name.clone(),
+                system: moved.system,
+                way: moved.way,
+                from: moved.from,
+                to: moved.to,
+                reason: moved.reason,
+            }));
+        }
+        Ok(differences)
+    }
+
+    /// Puts a role matrix into force and carries it to everybody's doors.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub async fn apply_roles(
+        &self,
+        caller: &Caller,
+        text: &str,
+        roles: Roles,
+    ) -> Result<(), StoreError> {
+        let desk = self.desk(&caller.practice)?;
+        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        tx.record_applied_roles(text).await?;
+        let entry = users::entry(
+            &tx,
+            caller,
+            None,
+            "roles.applied",
+            json!({"request": caller.request_id}),
+        );
+        tx.record(entry);
+        tx.commit().await?;
+        desk.put_into_force(roles);
+        for person in self.store.list_people(&caller.practice).await? {
+            let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+            doors::plan_person(&mut tx, desk, &desk.roles(), &person, Change::Changed).await?;
+            tx.commit().await?;
+        }
+        self.wake.notify_one();
+        Ok(())
+    }
+}

@@ -1,0 +1,295 @@
+//! What a plan means for the doors of one person.
+
+use std::collections::HashMap;
+
+use drawbridge_sdk::Way;
+use serde_json::{Map, json};
+
+use super::desk::Desk;
+use crate::{
+    door::{Assurance, Door, Due, Opening, Seen, Wanted},
+    evidence::Entry,
+    ids::{CaseId, DoorId, PersonId, SystemName},
+    people::{Change, User, user},
+    policy::{self, Facts, OpenDoor, Roles, Situation, Wish},
+    store::{StoreError, WriteTx, doors::Lease, persons::Known, records::Case},
+};
+
+/// A door whose wish is another than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Into which system.
+    pub system: SystemName,
+    /// Which way.
+    pub way: Way,
+    /// What it was to be, in words.
+    pub from: String,
+    /// What it shall be, in words.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Computes what shall be open and closed for a person now, and makes it so wanted. Answers the doors
+/// that have a new wish.
+///
+/// Everything is seen as of the same transaction: the person, their groups and their doors.
+pub(super) async fn plan_person(
+    tx: &mut WriteTx,
+    desk: &Desk,
+    roles: &Roles,
+    person: &PersonId,
+    change: Change,
+) -> Result<Vec<Moved>, StoreError> {
+    let mut known = tx.find_known(person).await?;
+    let doors = tx.find_doors_of(person).await?;
+    match change {
+        Change::Departed => known.person.departed_at = Some(tx.now()),
+        Change::Joined | Change::Returned => known.person.departed_at = None,
+        Change::RepeatedDisable | Change::RecordOnly => return Ok(Vec::new()),
+        Change::Changed => {}
+    }
+    let situation = situation(tx, desk, roles, &mut known, &doors, change).await?;
+    let plan = policy::plan(&situation, &desk.systems);
+    known.person.needs_role = plan.needs_a_role;
+    known.person.replan_at = plan.replan_at;
+    tx.update_person(&known.person).await?;
+    make_wishes(tx, desk, person, change, doors, &plan.wishes).await
+}
+
+/// What the plan depends on. Also notes since when no role fits.
+async fn situation(
+    tx: &mut WriteTx,
+    desk: &Desk,
+    roles: &Roles,
+    known: &mut Known,
+    doors: &[Door],
+    change: Change,
+) -> Result<Situation, StoreError> {
+    let now = tx.now();
+    let open_doors: Vec<OpenDoor> = doors.iter().filter_map(open_door).collect();
+    let is_active =
+        known.user.as_ref().is_some_and(User::active) && known.person.departed_at.is_none();
+    let access = match &known.user {
+        Some(user) if is_active => {
+            let groups = tx
+                .groups_of(&user.id)
+                .await?
+                .into_iter()
+                .map(|group| group.display)
+                .collect::<Vec<_>>();
+            let fitting = roles.of(&Facts::of(&user.attributes, &groups));
+            (!fitting.is_empty()).then(|| policy::access(&fitting, &desk.systems))
+        }
+        _ => None,
+    };
+    let had_a_role = open_doors.iter().any(|door| door.way == Way::Account);
+    known.person.roleless_since = match (&access, is_active && had_a_role) {
+        (None, true) => known.person.roleless_since.or(Some(now)),
+        _ => None,
+    };
+    Ok(Situation {
+        change,
+        person_is_active: is_active,
+        access,
+        open_doors,
+        departure_holds: change != Change::Departed && known.person.departed_at.is_some(),
+        departed_at: known.person.departed_at,
+        roleless_since: known.person.roleless_since,
+        role_grace: desk.role_grace,
+        supervisor: supervisor_of(tx, known).await?,
+        now,
+    })
+}
+
+fn open_door(door: &Door) -> Option<OpenDoor> {
+    match &door.wanted {
+        Wanted::Open(opening) => Some(OpenDoor {
+            system: door.system.clone(),
+            way: door.way,
+            levels: opening.levels.clone(),
+            forward_to: opening.forward_to.clone(),
+            until: opening.until,
+        }),
+        Wanted::Closed => None,
+    }
+}
+
+/// E-mail of the manager, if that is an active person of the practice.
+async fn supervisor_of(tx: &mut WriteTx, known: &Known) -> Result<Option<String>, StoreError> {
+    let Some(named) = known
+        .user
+        .as_ref()
+        .and_then(|user| user::manager(&user.attributes).map(str::to_owned))
+    else {
+        return Ok(None);
+    };
+    let manager = tx.find_user_by_id_or_name(&named).await?;
+    Ok(manager
+        .filter(|manager| manager.active() && manager.person != known.person.id)
+        .and_then(|manager| {
+            user::values(&manager.attributes, "emails")
+                .first()
+                .map(|email| (*email).to_owned())
+        }))
+}
+
+async fn make_wishes(
+    tx: &mut WriteTx,
+    desk: &Desk,
+    person: &PersonId,
+    change: Change,
+    doors: Vec<Door>,
+    wishes: &[Wish],
+) -> Result<Vec<Moved>, StoreError> {
+    let mut doors: HashMap<(SystemName, Way), Door> = doors
+        .into_iter()
+        .map(|door| ((door.system.clone(), door.way), door))
+        .collect();
+    let mut case = None;
+    let mut moved = Vec::new();
+    for wish in wishes {
+        let wanted = wanted_of(desk, wish);
+        let key = (wish.system.clone(), wish.way);
+        let known = doors.remove(&key);
+        // A departure asks again even for doors already closed: it needs its own proof.
+        if change != Change::Departed && known.as_ref().is_some_and(|door| door.wanted == wanted) {
+            continue;
+        }
+        let case = match &case {
+            Some(case) => case,
+            None => case.insert(open_case(tx, desk, person, change, wishes).await?),
+        };
+        moved.push(Moved {
+            system: wish.system.clone(),
+            way: wish.way,
+            from: known
+                .as_ref()
+                .map_or_else(|| "no door".to_owned(), |door| in_words(&door.wanted)),
+            to: in_words(&wanted),
+            reason: wish.reason.clone(),
+        });
+        let mut door = known.unwrap_or_else(|| new_door(tx, person, wish));
+        door.wish(wanted, wish.reason.clone(), wish.deadline, tx.now());
+        door.case = Some(case.clone());
+        tx.record_door(&door, Lease::Release).await?;
+        tx.record(wanted_entry(tx, &door));
+    }
+    Ok(moved)
+}
+
+fn in_words(wanted: &Wanted) -> String {
+    match wanted {
+        Wanted::Closed => "closed".to_owned(),
+        Wanted::Open(opening) if opening.levels.is_empty() => "open".to_owned(),
+        Wanted::Open(opening) => format!("open: {}", opening.levels.join(", ")),
+    }
+}
+
+fn wanted_of(desk: &Desk, wish: &Wish) -> Wanted {
+    match &wish.wanted {
+        policy::Wanted::Open {
+            levels,
+            forward_to,
+            until,
+        } => Wanted::Open(Opening {
+            levels: desk.translate(&wish.system, levels),
+            forward_to: forward_to.clone(),
+            until: *until,
+        }),
+        policy::Wanted::Closed => Wanted::Closed,
+    }
+}
+
+fn new_door(tx: &WriteTx, person: &PersonId, wish: &Wish) -> Door {
+    Door {
+        practice: tx.practice().clone(),
+        id: DoorId::generate(),
+        person: person.clone(),
+        system: wish.system.clone(),
+        way: wish.way,
+        wanted: Wanted::Closed,
+        generation: 0,
+        reason: String::new(),
+        wanted_at: tx.now(),
+        deadline: None,
+        case: None,
+        seen: Seen::Unknown,
+        seen_at: None,
+        assurance: Assurance::Unknown,
+        shut_at: None,
+        sessions_ended: false,
+        residual: Vec::new(),
+        fence: 0,
+        round: 0,
+        tries: 0,
+        due: Due::Act,
+        next_try: None,
+        sweep: 0,
+        failure: None,
+    }
+}
+
+async fn open_case(
+    tx: &mut WriteTx,
+    desk: &Desk,
+    person: &PersonId,
+    change: Change,
+    wishes: &[Wish],
+) -> Result<CaseId, StoreError> {
+    let learned = tx.now();
+    let latest = wishes.iter().filter_map(|wish| wish.deadline).max();
+    let case = Case {
+        id: CaseId::generate(),
+        person: person.clone(),
+        kind: match change {
+            Change::Departed => "leaver",
+            Change::Joined | Change::Returned => "joiner",
+            _ => "mover",
+        },
+        learned,
+        deadline: latest.unwrap_or_else(|| crate::clock::after(learned, desk.close_within)),
+    };
+    tx.record_case(&case).await?;
+    tx.record(Entry {
+        at: learned,
+        who: "bridge".to_owned(),
+        what: "case.opened",
+        person: Some(person.clone()),
+        system: None,
+        detail: Map::from_iter([
+            ("case".to_owned(), json!(case.id)),
+            ("kind".to_owned(), json!(case.kind)),
+            (
+                "learned".to_owned(),
+                json!(crate::clock::to_text(case.learned)),
+            ),
+            (
+                "deadline".to_owned(),
+                json!(crate::clock::to_text(case.deadline)),
+            ),
+        ]),
+    });
+    Ok(case.id)
+}
+
+fn wanted_entry(tx: &WriteTx, door: &Door) -> Entry {
+    Entry {
+        at: tx.now(),
+        who: "bridge".to_owned(),
+        what: "door.wanted",
+        person: Some(door.person.clone()),
+        system: Some(door.system.clone()),
+        detail: Map::from_iter([
+            ("door".to_owned(), json!(door.id)),
+            ("way".to_owned(), json!(door.way)),
+            ("wanted".to_owned(), json!(door.wanted.as_str())),
+            ("generation".to_owned(), json!(door.generation)),
+            ("reason".to_owned(), json!(door.reason)),
+            (
+                "deadline".to_owned(),
+                json!(door.deadline.map(crate::clock::to_text)),
+            ),
+        ]),
+    }
+}

@@ -1,0 +1,101 @@
+//! What a person decides about a door: try again now, or signed by hand.
+
+use drawbridge_sdk::Way;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Caller, users::entry};
+use crate::{
+    door::Action,
+    ids::{PersonId, SystemName},
+    store::{Store, StoreError, doors::Lease},
+};
+
+/// Who signs, and how they checked.
+#[derive(Debug, Clone, Copy)]
+pub struct Attestation<'a> {
+    /// The person who did it.
+    pub by: &'a str,
+    /// What was done and how it was checked.
+    pub note: &'a str,
+}
+
+/// Makes a person's doors that are not green due now. Answers how many.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub async fn retry(
+    store: &Store,
+    caller: &Caller,
+    person: &PersonId,
+    system: Option<&SystemName>,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    let mut tried = 0;
+    for mut door in tx.find_doors_of(person).await? {
+        if door.is_green(now) || system.is_some_and(|system| *system != door.system) {
+            continue;
+        }
+        door.next_try = Some(now);
+        tx.record_door(&door, Lease::Keep).await?;
+        let detail = json!({"door": door.id, "generation": door.generation});
+        let mut record = entry(
+            &tx,
+            caller,
+            Some(person.clone()),
+            "door.retry_asked",
+            detail,
+        );
+        record.system = Some(door.system);
+        tx.record(record);
+        tried += 1;
+    }
+    tx.commit().await?;
+    Ok(tried)
+}
+
+/// Signs for a door (rule R10). The inner error says, for a person, why it cannot be signed.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub async fn attest(
+    store: &Store,
+    caller: &Caller,
+    person: &PersonId,
+    (system, way): (&SystemName, Way),
+    signed: &Attestation<'_>,
+    now: Timestamp,
+) -> Result<Result<(), String>, StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    let doors = tx.find_doors_of(person).await?;
+    let Some(mut door) = doors
+        .into_iter()
+        .find(|door| door.system == *system && door.way == way)
+    else {
+        return Ok(Err(format!(
+            "this person has no {way} door into `{system}`: `drawbridge doors list` shows theirs"
+        )));
+    };
+    let opposite = Action::towards(&door.wanted).opposite();
+    let may_land_until = tx.find_may_land_until(&door.id, opposite).await?;
+    let generation = door.generation;
+    if let Err(reason) = door.attest(generation, may_land_until, now) {
+        return Ok(Err(reason));
+    }
+    tx.record_door(&door, Lease::Keep).await?;
+    let detail = json!({
+        "door": door.id,
+        "way": door.way,
+        "generation": door.generation,
+        "wanted": door.wanted.as_str(),
+        "signed_by": signed.by,
+        "note": signed.note,
+    });
+    let mut record = entry(&tx, caller, Some(person.clone()), "door.attested", detail);
+    record.system = Some(door.system.clone());
+    tx.record(record);
+    tx.close_case_when_done(&door, &caller.actor).await?;
+    tx.commit().await?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,187 @@
+//! A change of a User, and what it means for the person.
+
+use serde_json::{Map, Value, json};
+
+use super::{Caller, ChangeError, Intake, doors};
+use crate::{
+    evidence::Entry,
+    ids::{PersonId, SourceName, UserId},
+    people::{self, Attributes, Change, User},
+    store::WriteTx,
+};
+
+impl Intake {
+    /// Creates (`id` is `None`), changes or deletes (the function answers `None`) a User, and carries
+    /// what that means to the doors, in one durable transaction (rule R1).
+    ///
+    /// The function sees the User as it stands in that transaction; it must not have effects. Answers
+    /// `None` when the User was deleted.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]; nothing is written then.
+    pub async fn change_user<E: Send>(
+        &self,
+        caller: &Caller,
+        id: Option<&UserId>,
+        mut change: impl FnMut(Option<&User>) -> Result<Option<Attributes>, E> + Send,
+    ) -> Result<Option<User>, ChangeError<E>> {
+        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        let before = match id {
+            Some(id) => Some(tx.find_user(id).await?.ok_or(ChangeError::NotFound)?),
+            None => None,
+        };
+        let after = change(before.as_ref()).map_err(ChangeError::Refused)?;
+        let Some(kind) = people::diff(before.as_ref().map(|user| &user.attributes), after.as_ref())
+        else {
+            return Ok(before);
+        };
+        let person = self
+            .person_of(&mut tx, before.as_ref(), after.as_ref())
+            .await?;
+        let user = record_user(&mut tx, caller, &person, before.as_ref(), after).await?;
+        tx.record_change(&person, name_of(kind), &caller.actor, &caller.request_id)
+            .await?;
+        tx.record(accepted(
+            &tx,
+            caller,
+            &person,
+            kind,
+            user.as_ref().or(before.as_ref()),
+        ));
+        let desk = self.desk(&caller.practice)?;
+        doors::plan_person(&mut tx, desk, &desk.roles(), &person, kind).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
+        Ok(user)
+    }
+
+    /// Whose resource this is: a resource created again under a known identity joins its person
+    /// (rule R11).
+    async fn person_of(
+        &self,
+        tx: &mut WriteTx,
+        before: Option<&User>,
+        after: Option<&Attributes>,
+    ) -> Result<PersonId, crate::store::StoreError> {
+        if let Some(before) = before {
+            return Ok(before.person.clone());
+        }
+        if let Some(after) = after
+            && let Some(known) = tx.find_person_bearing(after).await?
+        {
+            return Ok(known);
+        }
+        let person = PersonId::generate();
+        tx.record_person(&person).await?;
+        Ok(person)
+    }
+
+    /// Records that a request which would have disabled somebody had to be refused, outside any failed
+    /// transaction, so that it is never just gone.
+    pub async fn record_refused_disable(&self, caller: &Caller, id: &UserId, reason: &str) {
+        let recorded = async {
+            let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+            let person = tx.find_user(id).await?.map(|user| user.person);
+            let detail = json!({"user": id, "reason": reason, "request": caller.request_id});
+            let entry = entry(&tx, caller, person, "change.refused_disable", detail);
+            tx.record(entry);
+            tx.commit().await
+        };
+        if let Err(error) = recorded.await {
+            tracing::error!(user.id = %id, %error, "a disable had to be refused and that could not be written either");
+        }
+    }
+}
+
+async fn record_user(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    person: &PersonId,
+    before: Option<&User>,
+    after: Option<Attributes>,
+) -> Result<Option<User>, crate::store::StoreError> {
+    let Some(attributes) = after else {
+        if let Some(before) = before {
+            tx.record_identifiers(person, &before.attributes).await?;
+            tx.record_user_deleted(&before.id).await?;
+        }
+        return Ok(None);
+    };
+    let is_same = before.is_some_and(|before| before.attributes == attributes);
+    let user = User {
+        id: before.map_or_else(UserId::generate, |before| before.id.clone()),
+        person: person.clone(),
+        version: before.map_or(1, |before| {
+            if is_same {
+                before.version
+            } else {
+                before.version + 1
+            }
+        }),
+        created: before.map_or(tx.now(), |before| before.created),
+        modified: before
+            .filter(|_| is_same)
+            .map_or(tx.now(), |before| before.modified),
+        attributes,
+    };
+    if !is_same {
+        let source = SourceName::from(
+            caller
+                .actor
+                .strip_prefix("source:")
+                .unwrap_or(&caller.actor),
+        );
+        tx.record_user(&source, &user).await?;
+        tx.record_identifiers(person, &user.attributes).await?;
+    }
+    Ok(Some(user))
+}
+
+/// The name of a change as evidence and the book keep it.
+pub(super) const fn name_of(kind: Change) -> &'static str {
+    match kind {
+        Change::Joined => "change.joined",
+        Change::Changed => "change.changed",
+        Change::Departed => "change.departed",
+        Change::Returned => "change.returned",
+        Change::RepeatedDisable => "change.repeated_disable",
+        Change::RecordOnly => "change.record_only",
+    }
+}
+
+fn accepted(
+    tx: &WriteTx,
+    caller: &Caller,
+    person: &PersonId,
+    kind: Change,
+    user: Option<&User>,
+) -> Entry {
+    let detail = json!({
+        "user": user.map(|user| &user.id),
+        "user_name": user.map(User::user_name),
+        "request": caller.request_id,
+    });
+    entry(tx, caller, Some(person.clone()), name_of(kind), detail)
+}
+
+/// A record of what this caller did.
+pub(super) fn entry(
+    tx: &WriteTx,
+    caller: &Caller,
+    person: Option<PersonId>,
+    what: &'static str,
+    detail: Value,
+) -> Entry {
+    let detail = match detail {
+        Value::Object(detail) => detail,
+        _ => Map::new(),
+    };
+    Entry {
+        at: tx.now(),
+        who: caller.actor.clone(),
+        what,
+        person,
+        system: None,
+        detail,
+    }
+}

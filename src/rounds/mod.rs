@@ -1,0 +1,18 @@
+//! THE ROUNDS: claim, call, read back, try again, sweep.
+//!
+//! - [`systems`]: the systems of every practice, each with its connector, limits and breaker
+//! - [`dispatch`]: who works on what, and when
+//! - [`work`]: one door: the call, the reading, and what is written of both
+//! - [`retry`]: the pace of the schedule
+//! - [`breaker`]: how an unreachable system is paced
+
+pub mod breaker;
+mod call;
+pub mod dispatch;
+mod notes;
+pub mod retry;
+pub mod systems;
+mod work;
+
+pub use dispatch::Rounds;
+pub use systems::{System, Systems};

@@ -1,0 +1,123 @@
+//! The systems of every practice, each with its connector, limits and breaker.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use drawbridge_sdk::{Capabilities, Connector};
+use tokio::sync::Semaphore;
+
+use super::breaker::Breaker;
+use crate::ids::{PracticeName, SystemName};
+
+/// One configured target, ready to be called.
+#[derive(Debug)]
+pub struct System {
+    /// The practice.
+    pub practice: PracticeName,
+    /// Its permanent name.
+    pub name: SystemName,
+    /// What it can do, asked once.
+    pub capabilities: Capabilities,
+    /// How long after its time limit a call may still take effect.
+    pub settle: Duration,
+    /// Total time one call may take.
+    pub call_timeout: Duration,
+    /// An account known to exist.
+    pub canary: Option<String>,
+    /// Every level the practice manages here, in the system's own words.
+    pub managed_levels: Vec<String>,
+    connector: Handle,
+    /// One per call at a time. One system's trouble never takes another's places.
+    pub(super) permits: Arc<Semaphore>,
+    breaker: Mutex<Breaker>,
+}
+
+/// A connector, whose insides stay out of logs.
+struct Handle(Arc<dyn Connector>);
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+/// What a system needs besides its connector.
+#[derive(Debug, Clone)]
+pub struct SystemOptions {
+    /// See [`System::settle`].
+    pub settle: Duration,
+    /// See [`System::call_timeout`].
+    pub call_timeout: Duration,
+    /// See [`System::canary`].
+    pub canary: Option<String>,
+    /// See [`System::managed_levels`].
+    pub managed_levels: Vec<String>,
+    /// Calls at a time.
+    pub concurrency: usize,
+}
+
+impl System {
+    /// A system with its connector.
+    pub fn new(
+        practice: PracticeName,
+        name: SystemName,
+        connector: Arc<dyn Connector>,
+        options: SystemOptions,
+    ) -> Self {
+        Self {
+            practice,
+            name,
+            capabilities: connector.capabilities(),
+            settle: options.settle,
+            call_timeout: options.call_timeout,
+            canary: options.canary,
+            managed_levels: options.managed_levels,
+            connector: Handle(connector),
+            permits: Arc::new(Semaphore::new(options.concurrency.max(1))),
+            breaker: Mutex::new(Breaker::default()),
+        }
+    }
+
+    /// The connector, for a call.
+    pub fn connector(&self) -> Arc<dyn Connector> {
+        Arc::clone(&self.connector.0)
+    }
+
+    pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every system of every practice.
+#[derive(Debug, Clone, Default)]
+pub struct Systems(HashMap<(PracticeName, SystemName), Arc<System>>);
+
+impl Systems {
+    /// The systems by practice and name.
+    pub fn new(systems: impl IntoIterator<Item = System>) -> Self {
+        Self(
+            systems
+                .into_iter()
+                .map(|system| {
+                    (
+                        (system.practice.clone(), system.name.clone()),
+                        Arc::new(system),
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    /// The system with this name.
+    pub fn get(&self, practice: &PracticeName, name: &SystemName) -> Option<&Arc<System>> {
+        self.0.get(&(practice.clone(), name.clone()))
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<System>> {
+        self.0.values()
+    }
+}

@@ -1,0 +1,355 @@
+//! One door: the call, the reading, and what is written of both.
+
+use std::time::Duration;
+
+use drawbridge_sdk::{
+    Ask, CallError, Change, CloseCall, Finality, Observation, OpenCall, Outcome, Subject,
+};
+use jiff::Timestamp;
+
+use super::{
+    call::{Kind, bounded},
+    dispatch::Rounds,
+    notes, retry,
+    systems::System,
+};
+use crate::{
+    clock,
+    door::{
+        Action, Attempt, Door, Due, Wanted,
+        verdict::{Reading, judge},
+    },
+    ids::AttemptId,
+    store::{StoreError, WriteTx, attempts::Completion, doors::Lease},
+};
+
+/// How recently some account must have been verified on a system for an empty answer to count.
+const SEES_OTHERS_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// Works on a claimed door: acts if that is due, then reads what the system says.
+pub(super) async fn work(
+    rounds: &Rounds,
+    system: &System,
+    mut door: Door,
+) -> Result<(), StoreError> {
+    let subject = rounds
+        .store
+        .find_subject(&door.practice, &door.person, &door.id)
+        .await?;
+    if door.due == Due::Act && !act(rounds, system, &mut door, &subject).await? {
+        return Ok(());
+    }
+    // The accounts this call just returned are searched for too.
+    let subject = rounds
+        .store
+        .find_subject(&door.practice, &door.person, &door.id)
+        .await?;
+    read(rounds, system, &mut door, subject).await
+}
+
+/// Opens or closes. Answers whether a reading follows under the same claim.
+async fn act(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    subject: &Subject,
+) -> Result<bool, StoreError> {
+    let Some(attempt) = announce(rounds, system, door).await? else {
+        return Ok(false);
+    };
+    // The last look before bytes leave: a newer wish voids this one.
+    if !rounds.store.renew_lease(door, &rounds.owner).await? {
+        let void = CallError::new(
+            drawbridge_sdk::FailureClass::Retryable,
+            Finality::NotSent,
+            "a newer wish came first",
+        );
+        conclude(rounds, system, door, &attempt, Err(void)).await?;
+        return Ok(false);
+    }
+    let answer = send(system, door, subject.clone()).await;
+    conclude(rounds, system, door, &attempt, answer).await
+}
+
+/// Stores the attempt before anything is sent (rule R2). `None` when the claim was lost.
+async fn announce(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+) -> Result<Option<Attempt>, StoreError> {
+    let started = rounds.clock.now();
+    let answer_by = clock::after(started, system.call_timeout);
+    let attempt = Attempt {
+        id: AttemptId::generate(),
+        generation: door.generation,
+        action: Action::towards(&door.wanted),
+        round: door.round,
+        fence: door.fence,
+        started,
+        answer_by,
+        may_land_until: clock::after(answer_by, system.settle),
+    };
+    let mut tx = rounds.store.begin(&door.practice, started).await?;
+    if !tx.holds(&door.id, door.fence).await? {
+        return Ok(None);
+    }
+    door.tries += 1;
+    tx.count_try(&door.id).await?;
+    tx.record_attempt(door, &attempt).await?;
+    tx.record(notes::sent(door, &attempt));
+    tx.commit().await?;
+    Ok(Some(attempt))
+}
+
+async fn send(system: &System, door: &Door, subject: Subject) -> Result<Outcome, CallError> {
+    let connector = system.connector();
+    let idempotency_key = format!("{}-{}-{}", door.id, door.generation, door.round);
+    match &door.wanted {
+        Wanted::Closed => {
+            let call = CloseCall {
+                subject,
+                way: door.way,
+                managed_levels: system.managed_levels.clone(),
+                idempotency_key,
+            };
+            bounded(system.call_timeout, Kind::Changes, async move {
+                connector.close(&call).await
+            })
+            .await
+        }
+        Wanted::Open(opening) => {
+            let call = OpenCall {
+                subject,
+                way: door.way,
+                levels: opening.levels.clone(),
+                managed_levels: system.managed_levels.clone(),
+                forward_to: opening.forward_to.clone(),
+                until: opening.until,
+                idempotency_key,
+            };
+            bounded(system.call_timeout, Kind::Changes, async move {
+                connector.open(&call).await
+            })
+            .await
+        }
+    }
+}
+
+/// Writes down what became of an attempt. The result and any account ids are always kept; the door's
+/// state only while the claim holds (rule R3).
+async fn conclude(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    attempt: &Attempt,
+    answer: Result<Outcome, CallError>,
+) -> Result<bool, StoreError> {
+    let now = rounds.clock.now();
+    note_reach(
+        rounds,
+        system,
+        answer
+            .as_ref()
+            .err()
+            .or_else(|| answer.as_ref().ok().and_then(Outcome::failure)),
+        now,
+    )
+    .await?;
+    let mut tx = rounds.store.begin(&door.practice, now).await?;
+    let holds = tx.holds(&door.id, door.fence).await?;
+    let completion = completion_of(&answer);
+    tx.complete_attempt(&attempt.id, &completion).await?;
+    tx.record(notes::completed(door, attempt, &completion, now));
+    if let Ok(outcome) = &answer {
+        own_accounts(&mut tx, door, &outcome.accounts, now).await?;
+    }
+    let goes_on = match &answer {
+        Ok(outcome) => {
+            door.after_answer(outcome, now);
+            match outcome.failure() {
+                Some(failure) => {
+                    door.due = Due::Act;
+                    door.after_failure(failure, now, retry::delay(door.tries));
+                    false
+                }
+                None if system.capabilities.read_back || outcome.change == Change::NoAccount => {
+                    true
+                }
+                None => {
+                    door.after_answer_that_cannot_be_read_back();
+                    false
+                }
+            }
+        }
+        Err(error) => {
+            door.after_failure(error, now, retry::delay(door.tries));
+            false
+        }
+    };
+    if holds {
+        tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release })
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(goes_on && holds)
+}
+
+fn completion_of(answer: &Result<Outcome, CallError>) -> Completion {
+    match answer {
+        Ok(outcome) => {
+            let failure = outcome.failure();
+            Completion {
+                resolved: failure.is_none_or(|failure| failure.finality != Finality::Unknown),
+                result: match (failure, outcome.change) {
+                    (Some(_), _) => "failed",
+                    (None, Change::Done) => "done",
+                    (None, Change::AlreadyInState) => "already_in_state",
+                    (None, Change::NoAccount) => "no_account",
+                },
+                failure: failure.map(|failure| (failure.class.as_str(), failure.message.clone())),
+                blocked: Some(outcome.blocked.as_str()),
+                sessions_ended: Some(outcome.sessions_ended.as_str()),
+                receipts: outcome.receipts.clone(),
+            }
+        }
+        Err(error) => Completion {
+            resolved: error.finality != Finality::Unknown,
+            result: "failed",
+            failure: Some((error.class.as_str(), error.message.clone())),
+            blocked: None,
+            sessions_ended: None,
+            receipts: error.receipts.clone(),
+        },
+    }
+}
+
+/// Reads what the system says, and judges it.
+async fn read(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    subject: Subject,
+) -> Result<(), StoreError> {
+    if !rounds.store.renew_lease(door, &rounds.owner).await? {
+        return Ok(());
+    }
+    let sees_others = {
+        let since = rounds
+            .clock
+            .now()
+            .checked_sub(SEES_OTHERS_WITHIN)
+            .unwrap_or(Timestamp::MIN);
+        rounds
+            .store
+            .has_verified_account_since(&door.practice, &door.system, since)
+            .await?
+    };
+    let began = rounds.clock.now();
+    let answer = {
+        let connector = system.connector();
+        let ask = Ask {
+            subject,
+            way: door.way,
+            canary: system.canary.clone(),
+        };
+        bounded(system.call_timeout, Kind::Reads, async move {
+            connector.observe(&ask).await
+        })
+        .await
+    };
+    let now = rounds.clock.now();
+    note_reach(rounds, system, answer.as_ref().err(), now).await?;
+    let mut tx = rounds.store.begin(&door.practice, now).await?;
+    if !tx.holds(&door.id, door.fence).await? {
+        return Ok(());
+    }
+    match answer {
+        Ok(observation) => {
+            judge_reading(&mut tx, system, door, &observation, sees_others, began).await?
+        }
+        Err(error) => {
+            door.tries += 1;
+            door.after_failure(&error, now, retry::delay(door.tries));
+            tx.record(notes::read_failed(door, &error, now));
+        }
+    }
+    tx.record_door(door, Lease::Release).await?;
+    tx.close_case_when_done(door, notes::BRIDGE).await?;
+    tx.commit().await
+}
+
+async fn judge_reading(
+    tx: &mut WriteTx,
+    system: &System,
+    door: &mut Door,
+    observation: &Observation,
+    sees_others: bool,
+    began: Timestamp,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    let ids: Vec<_> = observation
+        .accounts
+        .iter()
+        .map(|account| account.id.clone())
+        .collect();
+    own_accounts(tx, door, &ids, now).await?;
+    let opposite = Action::towards(&door.wanted).opposite();
+    let reading = Reading {
+        began,
+        observation,
+        capabilities: &system.capabilities,
+        managed_levels: &system.managed_levels,
+        sees_others,
+        opposite_may_land_until: tx.find_may_land_until(&door.id, opposite).await?,
+    };
+    let verdict = judge(door, &reading);
+    let was_green = door.is_green(now);
+    door.after_verdict(verdict.clone(), began, now, retry::delay(door.tries));
+    tx.record(notes::read(
+        door,
+        was_green,
+        &verdict,
+        &observation.receipts,
+        began,
+        now,
+    ));
+    Ok(())
+}
+
+/// Keeps the accounts a system returned for this person; one account has one owner (rule R11).
+async fn own_accounts(
+    tx: &mut WriteTx,
+    door: &Door,
+    accounts: &[drawbridge_sdk::AccountId],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let foreign = tx.record_accounts(door, accounts).await?;
+    if !foreign.is_empty() {
+        tx.record(notes::foreign_accounts(door, &foreign, now));
+    }
+    Ok(())
+}
+
+/// Tells the breaker, and makes waiting doors due when the system answers again.
+async fn note_reach(
+    rounds: &Rounds,
+    system: &System,
+    failure: Option<&CallError>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let is_back = match failure {
+        Some(failure) => {
+            system.breaker().failed(failure.class, now);
+            false
+        }
+        None => system.breaker().answered(),
+    };
+    if is_back {
+        rounds
+            .store
+            .make_waiting_doors_due(&system.practice, &system.name, now)
+            .await?;
+        rounds.wake.notify_one();
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! Calls to connectors: written before the bytes leave, completed after (rule R2).
+
+use drawbridge_sdk::Receipt;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Store, StoreError, WriteTx, row::Columns};
+use crate::{
+    clock,
+    door::{Action, Attempt, Door},
+    ids::{AttemptId, DoorId, PersonId, PracticeName, SystemName},
+};
+
+/// What became of an attempt.
+#[derive(Debug, Clone)]
+pub struct Completion {
+    /// Whether nothing of it can take effect any more.
+    pub resolved: bool,
+    /// `done`, `already_in_state`, `no_account` or `failed`.
+    pub result: &'static str,
+    /// The failure's class and sentence, if it failed.
+    pub failure: Option<(&'static str, String)>,
+    /// What became of blocking (or admitting) new logins.
+    pub blocked: Option<&'static str>,
+    /// What became of open sessions.
+    pub sessions_ended: Option<&'static str>,
+    /// One receipt per request made.
+    pub receipts: Vec<Receipt>,
+}
+
+/// An attempt as it is listed.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptRow {
+    /// The id.
+    pub id: AttemptId,
+    /// The door.
+    pub door: DoorId,
+    /// Whose door.
+    pub person: PersonId,
+    /// Which system.
+    pub system: SystemName,
+    /// The wish it served.
+    pub generation: i64,
+    /// `open` or `close`.
+    pub action: String,
+    /// When it was written, RFC 3339.
+    pub started: String,
+    /// When it was over, RFC 3339; `None` while it runs, or when the bridge died in it.
+    pub finished: Option<String>,
+    /// Whether nothing of it can take effect any more.
+    pub resolved: bool,
+    /// `done`, `already_in_state`, `no_account` or `failed`.
+    pub result: Option<String>,
+    /// The failure's class.
+    pub failure: Option<String>,
+    /// The failure in words.
+    pub failure_text: Option<String>,
+    /// What became of blocking new logins.
+    pub blocked: Option<String>,
+    /// What became of open sessions.
+    pub sessions_ended: Option<String>,
+    /// One receipt per request made.
+    pub receipts: Vec<Receipt>,
+}
+
+impl Store {
+    /// The latest attempts of a practice, newest first; only failed ones if asked.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_attempts(
+        &self,
+        practice: &PracticeName,
+        failed_only: bool,
+        most: u32,
+    ) -> Result<Vec<AttemptRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, door, person, system, generation, action, started, finished, resolved, result, failure,
+                 failure_text, blocked, sessions_ended, receipts
+             FROM attempt WHERE practice = $1 AND ($2 = 0 OR failure IS NOT NULL) ORDER BY id DESC LIMIT $3",
+        )
+        .bind(practice.as_str())
+        .bind(i64::from(failed_only))
+        .bind(i64::from(most))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(AttemptRow {
+                    id: row.text("id")?.into(),
+                    door: row.text("door")?.into(),
+                    person: row.text("person")?.into(),
+                    system: row.text("system")?.into(),
+                    generation: row.number("generation")?,
+                    action: row.text("action")?,
+                    started: row.text("started")?,
+                    finished: row.maybe_text("finished")?,
+                    resolved: row.flag("resolved")?,
+                    result: row.maybe_text("result")?,
+                    failure: row.maybe_text("failure")?,
+                    failure_text: row.maybe_text("failure_text")?,
+                    blocked: row.maybe_text("blocked")?,
+                    sessions_ended: row.maybe_text("sessions_ended")?,
+                    receipts: row.json("receipts")?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl WriteTx {
+    /// Records an attempt that is about to be made.
+    ///
+    /// # Errors
+    /// When the database cannot be written: then nothing may be sent.
+    pub async fn record_attempt(
+        &mut self,
+        door: &Door,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO attempt (practice, id, door, person, system, generation, action, round, fence, started,
+                 answer_by, may_land_until, resolved, receipts)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '[]')",
+        )
+        .bind(door.practice.as_str())
+        .bind(attempt.id.as_str())
+        .bind(door.id.as_str())
+        .bind(door.person.as_str())
+        .bind(door.system.as_str())
+        .bind(attempt.generation)
+        .bind(attempt.action.as_str())
+        .bind(attempt.round)
+        .bind(attempt.fence)
+        .bind(clock::to_text(attempt.started))
+        .bind(clock::to_text(attempt.answer_by))
+        .bind(clock::to_text(attempt.may_land_until))
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Records what became of an attempt, whoever holds the door by now.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn complete_attempt(
+        &mut self,
+        id: &AttemptId,
+        completion: &Completion,
+    ) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        sqlx::query(
+            "UPDATE attempt SET finished = $1, resolved = $2, result = $3, failure = $4, failure_text = $5,
+                 blocked = $6, sessions_ended = $7, receipts = $8 WHERE practice = $9 AND id = $10",
+        )
+        .bind(now)
+        .bind(i64::from(completion.resolved))
+        .bind(completion.result)
+        .bind(completion.failure.as_ref().map(|(class, _)| *class))
+        .bind(completion.failure.as_ref().map(|(_, text)| text.clone()))
+        .bind(completion.blocked)
+        .bind(completion.sessions_ended)
+        .bind(serde_json::json!(completion.receipts).to_string())
+        .bind(practice)
+        .bind(id.as_str())
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Until when an attempt of this kind on a door, made for an older wish and never finally
+    /// answered, may still take effect.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_may_land_until(
+        &mut self,
+        door: &DoorId,
+        action: Action,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let row = sqlx::query(
+            "SELECT MAX(may_land_until) AS until FROM attempt
+             WHERE practice = $1 AND door = $2 AND action = $3 AND resolved = 0",
+        )
+        .bind(practice)
+        .bind(door.as_str())
+        .bind(action.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        row.maybe_time("until")
+    }
+}

@@ -1,0 +1,211 @@
+//! Who works on which door: leases with a fence (rule R3).
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use super::{
+    Dialect, Store, StoreError, WriteTx,
+    doors::{door_columns, door_of},
+    row::Columns,
+};
+use crate::{
+    clock,
+    door::Door,
+    ids::{DoorId, PracticeName, SystemName},
+};
+
+/// How long a claim lasts unless it is renewed.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+impl Store {
+    /// Systems with work that is due and not being done, most urgent first, and how much of it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_due_systems(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(PracticeName, SystemName)>, StoreError> {
+        let sql = format!(
+            "SELECT practice, system, MIN(next_try) AS first FROM door
+             WHERE next_try <= $1 AND (lease_until IS NULL OR lease_until < {now})
+             GROUP BY practice, system ORDER BY first",
+            now = self.dialect.time_in(0),
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(clock::to_text(now))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| Ok((row.text("practice")?.into(), row.text("system")?.into())))
+            .collect()
+    }
+
+    /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
+    ///
+    /// Closes come first. An open waits until each of the person's closes was tried once. With
+    /// `first_tries_only`, only closes that were never tried are claimed: the system is unreachable, and
+    /// everything else waits for its probe.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim_doors(
+        &self,
+        owner: &str,
+        (practice, system): (&PracticeName, &SystemName),
+        most: u32,
+        first_tries_only: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Door>, StoreError> {
+        let _writer = match self.dialect {
+            Dialect::Sqlite => Some(self.writer.lock().await),
+            Dialect::Postgres => None,
+        };
+        let sql = format!(
+            "UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
+             WHERE practice = $2 AND id IN (
+                 SELECT d.id FROM door d
+                 WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
+                   AND (d.lease_until IS NULL OR d.lease_until < {now})
+                   AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
+                       SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
+                       AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL))
+                   {untried}
+                 ORDER BY CASE WHEN d.wanted = 'closed' THEN 0 ELSE 1 END, d.next_try LIMIT $5 {skip_locked})
+             RETURNING {columns}",
+            lease = self.dialect.time_in(LEASE.as_secs()),
+            now = self.dialect.time_in(0),
+            untried = if first_tries_only { "AND d.wanted = 'closed' AND d.tries = 0" } else { "" },
+            skip_locked = self.dialect.skip_locked(),
+            columns = door_columns!(),
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(owner)
+            .bind(practice.as_str())
+            .bind(system.as_str())
+            .bind(clock::to_text(now))
+            .bind(i64::from(most))
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(door_of).collect()
+    }
+
+    /// Renews a lease. Answers false when the door was claimed or wished anew: the holder must stop.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn renew_lease(&self, door: &Door, owner: &str) -> Result<bool, StoreError> {
+        let _writer = match self.dialect {
+            Dialect::Sqlite => Some(self.writer.lock().await),
+            Dialect::Postgres => None,
+        };
+        let sql = format!(
+            "UPDATE door SET lease_until = {lease} WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4",
+            lease = self.dialect.time_in(LEASE.as_secs()),
+        );
+        let done = sqlx::query(AssertSqlSafe(sql))
+            .bind(door.practice.as_str())
+            .bind(door.id.as_str())
+            .bind(door.fence)
+            .bind(owner)
+            .execute(&self.pool)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Takes every lease away. Only for the one server of a SQLite file, whose lock proves that no
+    /// other holder lives.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn release_all_leases(&self) -> Result<(), StoreError> {
+        let _writer = self.writer.lock().await;
+        sqlx::query(
+            "UPDATE door SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL",
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes away the leases of one owner, who is about to stop.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn release_leases_of(&self, owner: &str) -> Result<(), StoreError> {
+        let _writer = self.writer.lock().await;
+        sqlx::query(
+            "UPDATE door SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1",
+        )
+        .bind(owner)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Makes every door of a system that waits for a try due now: the system can be reached again.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn make_waiting_doors_due(
+        &self,
+        practice: &PracticeName,
+        system: &SystemName,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let _writer = self.writer.lock().await;
+        let done = sqlx::query(
+            "UPDATE door SET next_try = $1 WHERE practice = $2 AND system = $3 AND next_try > $1
+             AND failure IN ('retryable', 'credential')",
+        )
+        .bind(clock::to_text(now))
+        .bind(practice.as_str())
+        .bind(system.as_str())
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// When the next thing is due, if anything is.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query("SELECT MIN(next_try) AS first FROM door WHERE lease_until IS NULL")
+            .fetch_one(&self.pool)
+            .await?;
+        row.maybe_time("first")
+    }
+}
+
+impl WriteTx {
+    /// Whether this claim still holds: nobody claimed or wished the door anew since.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn holds(&mut self, id: &DoorId, fence: i64) -> Result<bool, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let row = sqlx::query("SELECT fence FROM door WHERE practice = $1 AND id = $2")
+            .bind(practice)
+            .bind(id.as_str())
+            .fetch_optional(self.connection())
+            .await?;
+        row.map_or(Ok(false), |row| Ok(row.number("fence")? == fence))
+    }
+
+    /// Counts one more call for this wish.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn count_try(&mut self, id: &DoorId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query("UPDATE door SET tries = tries + 1 WHERE practice = $1 AND id = $2")
+            .bind(practice)
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+}

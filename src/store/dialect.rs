@@ -1,0 +1,108 @@
+//! What differs between SQLite and PostgreSQL; all other SQL is one text for both.
+
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+/// Which database this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// One file, one writer.
+    Sqlite,
+    /// Several bridges over one database.
+    Postgres,
+}
+
+impl Dialect {
+    /// The dialect of a database URL; `None` for neither.
+    pub fn of_url(url: &str) -> Option<Self> {
+        if url.starts_with("sqlite:") {
+            Some(Self::Sqlite)
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Some(Self::Postgres)
+        } else {
+            None
+        }
+    }
+
+    /// Begins a transaction that will write. SQLite takes its one write lock here, so that a
+    /// transaction never fails half-way for want of it.
+    pub(super) const fn begin_write(self) -> &'static str {
+        match self {
+            Self::Sqlite => "BEGIN IMMEDIATE",
+            Self::Postgres => "BEGIN",
+        }
+    }
+
+    /// Reads the head of a practice's chain and keeps others from moving it until the commit.
+    pub(super) const fn lock_chain_head(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SELECT ledger_sequence, ledger_hash FROM practice WHERE name = $1",
+            Self::Postgres => {
+                "SELECT ledger_sequence, ledger_hash FROM practice WHERE name = $1 FOR UPDATE"
+            }
+        }
+    }
+
+    /// The database's own time, `seconds` from now, as stored times are written. Leases use it, so that
+    /// bridges with different clocks agree.
+    pub(super) fn time_in(self, seconds: u64) -> String {
+        match self {
+            Self::Sqlite => format!("strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '+{seconds} seconds')"),
+            Self::Postgres => format!(
+                "to_char((clock_timestamp() + interval '{seconds} seconds') AT TIME ZONE 'UTC', \
+                 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+            ),
+        }
+    }
+
+    /// Ends a subquery that picks rows to claim: rows another bridge is claiming are passed over.
+    pub(super) const fn skip_locked(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Statements every new connection runs first.
+    pub(super) const fn on_connect(self) -> &'static [&'static str] {
+        match self {
+            Self::Sqlite => &[
+                "PRAGMA busy_timeout = 5000",
+                "PRAGMA journal_mode = WAL",
+                "PRAGMA synchronous = FULL",
+                "PRAGMA foreign_keys = ON",
+                // Without it, INSERT OR REPLACE slips past the triggers that guard the evidence.
+                "PRAGMA recursive_triggers = ON",
+            ],
+            Self::Postgres => &[],
+        }
+    }
+
+    /// The migrations, embedded.
+    pub(super) fn migrator(self) -> Migrator {
+        let append_only = match self {
+            Self::Sqlite => include_str!("migrations/append_only_sqlite.sql"),
+            Self::Postgres => include_str!("migrations/append_only_postgres.sql"),
+        };
+        let steps = [
+            ("tables", include_str!("migrations/tables.sql")),
+            ("append only", append_only),
+        ];
+        Migrator::with_migrations(
+            (1..)
+                .zip(steps)
+                .map(|(version, (description, sql))| {
+                    Migration::new(
+                        version,
+                        description.into(),
+                        MigrationType::Simple,
+                        sql.into_sql_str(),
+                        false,
+                    )
+                })
+                .collect(),
+        )
+    }
+}

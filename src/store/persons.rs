@@ -1,0 +1,426 @@
+//! People, and every identifier they ever bore.
+
+use drawbridge_sdk::{AccountId, Subject};
+use jiff::Timestamp;
+use sqlx::AnyConnection;
+
+use super::{Store, StoreError, WriteTx, row::Columns};
+use crate::{
+    clock,
+    ids::{PersonId, PracticeName, UserId},
+    people::{
+        User,
+        user::{self, Attributes},
+    },
+    query::fold,
+};
+
+/// One person as the archive keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The id.
+    pub id: PersonId,
+    /// Whether no row of the role matrix fits.
+    pub needs_role: bool,
+    /// Since when no role fits although one did.
+    pub roleless_since: Option<Timestamp>,
+    /// When the wishes must be computed again.
+    pub replan_at: Option<Timestamp>,
+    /// When the last departure was learned of, while the person is departed.
+    pub departed_at: Option<Timestamp>,
+}
+
+/// Whom a call is about, as connectors get it.
+pub type Subjects = Subject;
+
+/// A person and the User that points at them now, if one does.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The person.
+    pub person: Person,
+    /// Their User that was not deleted.
+    pub user: Option<User>,
+}
+
+/// The identifiers in a User's attributes: kind and value as sent.
+fn identifiers(attributes: &Attributes) -> Vec<(&'static str, &str)> {
+    let mut found = Vec::new();
+    found.extend(user::text(attributes, "userName").map(|value| ("user_name", value)));
+    found.extend(user::text(attributes, "externalId").map(|value| ("external_id", value)));
+    found.extend(
+        user::enterprise_text(attributes, "employeeNumber").map(|value| ("employee_number", value)),
+    );
+    found.extend(
+        user::values(attributes, "emails")
+            .into_iter()
+            .map(|value| ("email", value)),
+    );
+    found
+}
+
+/// External ids are compared as they are, all others whatever the case.
+fn folded(kind: &str, value: &str) -> String {
+    if kind == "external_id" {
+        value.to_owned()
+    } else {
+        fold(value)
+    }
+}
+
+async fn read_subject(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    person: &PersonId,
+) -> Result<Subject, StoreError> {
+    let mut subject = Subject {
+        person: person.as_str().to_owned(),
+        ..Subject::default()
+    };
+    let rows = sqlx::query(
+        "SELECT kind, value FROM identifier WHERE practice = $1 AND person = $2 ORDER BY last_borne DESC, folded",
+    )
+    .bind(practice.as_str())
+    .bind(person.as_str())
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in &rows {
+        let value = row.text("value")?;
+        match row.text("kind")?.as_str() {
+            "user_name" => subject.user_names.push(value),
+            "external_id" => subject.external_ids.push(value),
+            "email" => subject.emails.push(value),
+            _ => subject.employee_numbers.push(value),
+        }
+    }
+    let row = sqlx::query(
+        "SELECT attributes FROM scim_user WHERE practice = $1 AND person = $2 ORDER BY modified DESC LIMIT 1",
+    )
+    .bind(practice.as_str())
+    .bind(person.as_str())
+    .fetch_optional(connection)
+    .await?;
+    if let Some(row) = row {
+        let attributes: Attributes = row.json("attributes")?;
+        let name = attributes
+            .get("name")
+            .and_then(serde_json::Value::as_object);
+        subject.given_name = name
+            .and_then(|name| user::text(name, "givenName"))
+            .map(str::to_owned);
+        subject.family_name = name
+            .and_then(|name| user::text(name, "familyName"))
+            .map(str::to_owned);
+        subject.display_name = user::text(&attributes, "displayName")
+            .or_else(|| name.and_then(|name| user::text(name, "formatted")))
+            .map(str::to_owned);
+        if let Some(primary) = user::values(&attributes, "emails").first() {
+            subject
+                .emails
+                .sort_by_key(|email| fold(email) != fold(primary));
+        }
+    }
+    Ok(subject)
+}
+
+impl Store {
+    /// The person with every identifier they ever bore, and the accounts one of their doors owns.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_subject(
+        &self,
+        practice: &PracticeName,
+        person: &PersonId,
+        door: &crate::ids::DoorId,
+    ) -> Result<Subject, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let mut subject = read_subject(&mut connection, practice, person).await?;
+        let rows = sqlx::query(
+            "SELECT account FROM door_account WHERE practice = $1 AND door = $2 ORDER BY first_seen DESC, account",
+        )
+        .bind(practice.as_str())
+        .bind(door.as_str())
+        .fetch_all(&mut *connection)
+        .await?;
+        for row in &rows {
+            subject.account_ids.push(AccountId(row.text("account")?));
+        }
+        Ok(subject)
+    }
+
+    /// People a name means: a userName, an internal id or a User's id. Several people may have borne
+    /// one userName at different times; the latest comes first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_people(
+        &self,
+        practice: &PracticeName,
+        name: &str,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT person, MAX(borne) AS borne FROM (
+                 SELECT person, last_borne AS borne FROM identifier
+                 WHERE practice = $1 AND kind IN ('user_name', 'email') AND folded = $2
+                 UNION ALL SELECT id AS person, created AS borne FROM person WHERE practice = $1 AND id = $3
+                 UNION ALL SELECT person, modified AS borne FROM scim_user WHERE practice = $1 AND id = $3
+             ) AS named GROUP BY person ORDER BY borne DESC",
+        )
+        .bind(practice.as_str())
+        .bind(fold(name))
+        .bind(name)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok(row.text("person")?.into()))
+            .collect()
+    }
+
+    /// What people are called: the latest userName of each, for tables.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn name_of(
+        &self,
+        practice: &PracticeName,
+        person: &PersonId,
+    ) -> Result<String, StoreError> {
+        let row = sqlx::query(
+            "SELECT value FROM identifier WHERE practice = $1 AND person = $2 AND kind = 'user_name'
+             ORDER BY last_borne DESC LIMIT 1",
+        )
+        .bind(practice.as_str())
+        .bind(person.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map_or_else(|| Ok(person.as_str().to_owned()), |row| row.text("value"))
+    }
+
+    /// People whose wishes must be computed again by now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_people_to_replan(
+        &self,
+        now: Timestamp,
+    ) -> Result<Vec<(PracticeName, PersonId)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT practice, id FROM person WHERE replan_at <= $1 ORDER BY replan_at LIMIT 500",
+        )
+        .bind(clock::to_text(now))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| Ok((row.text("practice")?.into(), row.text("id")?.into())))
+            .collect()
+    }
+
+    /// Everybody in the practice: id, latest userName, and whether a role is missing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_people(&self, practice: &PracticeName) -> Result<Vec<PersonId>, StoreError> {
+        let rows = sqlx::query("SELECT id FROM person WHERE practice = $1 ORDER BY id")
+            .bind(practice.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
+    }
+
+    /// Active people whom no row of the role matrix fits.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_people_who_need_a_role(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let rows =
+            sqlx::query("SELECT id FROM person WHERE practice = $1 AND needs_role = 1 ORDER BY id")
+                .bind(practice.as_str())
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
+    }
+}
+
+impl WriteTx {
+    /// The person and their current User, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer, or there is no such person.
+    pub async fn find_known(&mut self, id: &PersonId) -> Result<Known, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let row = sqlx::query(
+            "SELECT id, needs_role, roleless_since, replan_at, departed_at FROM person
+             WHERE practice = $1 AND id = $2",
+        )
+        .bind(practice.as_str())
+        .bind(id.as_str())
+        .fetch_one(self.connection())
+        .await?;
+        let person = Person {
+            id: row.text("id")?.into(),
+            needs_role: row.flag("needs_role")?,
+            roleless_since: row.maybe_time("roleless_since")?,
+            replan_at: row.maybe_time("replan_at")?,
+            departed_at: row.maybe_time("departed_at")?,
+        };
+        let row = sqlx::query(
+            "SELECT id, person, attributes, version, created, modified FROM scim_user
+             WHERE practice = $1 AND person = $2 AND deleted IS NULL ORDER BY active DESC, modified DESC LIMIT 1",
+        )
+        .bind(practice.as_str())
+        .bind(id.as_str())
+        .fetch_optional(self.connection())
+        .await?;
+        let user = row.as_ref().map(super::resources::user_of).transpose()?;
+        Ok(Known { person, user })
+    }
+
+    /// Finds the one person without a User who bore these identifiers: a resource created again under
+    /// a known identity joins its person. `None` when nobody fits, or more than one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_person_bearing(
+        &mut self,
+        attributes: &Attributes,
+    ) -> Result<Option<PersonId>, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let mut fitting: Vec<PersonId> = Vec::new();
+        for (kind, value) in identifiers(attributes) {
+            let rows = sqlx::query(
+                "SELECT i.person AS person FROM identifier i WHERE i.practice = $1 AND i.kind = $2 AND i.folded = $3
+                 AND NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = i.practice AND u.person = i.person
+                                 AND u.deleted IS NULL)",
+            )
+            .bind(practice.as_str())
+            .bind(kind)
+            .bind(folded(kind, value))
+            .fetch_all(self.connection())
+            .await?;
+            for row in &rows {
+                let person: PersonId = row.text("person")?.into();
+                if !fitting.contains(&person) {
+                    fitting.push(person);
+                }
+            }
+        }
+        Ok(if fitting.len() == 1 {
+            fitting.pop()
+        } else {
+            None
+        })
+    }
+
+    /// The User, not deleted, that a source means by the id of a manager: by id or userName.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_user_by_id_or_name(
+        &mut self,
+        name: &str,
+    ) -> Result<Option<User>, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let row = sqlx::query(
+            "SELECT id, person, attributes, version, created, modified FROM scim_user
+             WHERE practice = $1 AND deleted IS NULL AND (id = $2 OR user_name = $3)
+             ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END LIMIT 1",
+        )
+        .bind(practice)
+        .bind(name)
+        .bind(fold(name))
+        .fetch_optional(self.connection())
+        .await?;
+        row.as_ref().map(super::resources::user_of).transpose()
+    }
+
+    /// Records a new person.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_person(&mut self, id: &PersonId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        sqlx::query(
+            "INSERT INTO person (practice, id, created, needs_role) VALUES ($1, $2, $3, 0)",
+        )
+        .bind(practice)
+        .bind(id.as_str())
+        .bind(now)
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Records what became of a person.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn update_person(&mut self, person: &Person) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query(
+            "UPDATE person SET needs_role = $1, roleless_since = $2, replan_at = $3, departed_at = $4
+             WHERE practice = $5 AND id = $6",
+        )
+        .bind(i64::from(person.needs_role))
+        .bind(person.roleless_since.map(clock::to_text))
+        .bind(person.replan_at.map(clock::to_text))
+        .bind(person.departed_at.map(clock::to_text))
+        .bind(practice)
+        .bind(person.id.as_str())
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Records that the person bears the identifiers in these attributes now. Earlier ones stay.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_identifiers(
+        &mut self,
+        person: &PersonId,
+        attributes: &Attributes,
+    ) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        for (kind, value) in identifiers(attributes) {
+            sqlx::query(
+                "INSERT INTO identifier (practice, person, kind, folded, value, last_borne)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (practice, person, kind, folded) DO UPDATE SET value = excluded.value,
+                     last_borne = excluded.last_borne",
+            )
+            .bind(practice.as_str())
+            .bind(person.as_str())
+            .bind(kind)
+            .bind(folded(kind, value))
+            .bind(value)
+            .bind(now.as_str())
+            .execute(self.connection())
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// People whose manager, as their User says, is this User or userName.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_person_of_user(
+        &mut self,
+        user: &UserId,
+    ) -> Result<Option<PersonId>, StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let row = sqlx::query(
+            "SELECT person FROM scim_user WHERE practice = $1 AND id = $2 AND deleted IS NULL",
+        )
+        .bind(practice)
+        .bind(user.as_str())
+        .fetch_optional(self.connection())
+        .await?;
+        row.map(|row| Ok(row.text("person")?.into())).transpose()
+    }
+}

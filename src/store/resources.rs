@@ -1,0 +1,342 @@
+//! SCIM Users and Groups, one row each, with what is searched in columns of its own.
+
+use std::collections::HashMap;
+
+use sqlx::{AnyConnection, any::AnyRow};
+
+use super::{Store, StoreError, WriteTx, row::Columns};
+use crate::{
+    clock,
+    ids::{GroupId, PracticeName, SourceName, UserId},
+    people::{Group, GroupRef, Member, User, user},
+    query::fold,
+};
+
+const USER: &str = "SELECT id, person, attributes, version, created, modified FROM scim_user
+    WHERE practice = $1 AND id = $2 AND deleted IS NULL";
+const GROUP: &str = "SELECT id, attributes, version, created, modified FROM scim_group
+    WHERE practice = $1 AND id = $2 AND deleted IS NULL";
+
+pub(super) fn user_of(row: &AnyRow) -> Result<User, StoreError> {
+    Ok(User {
+        id: row.text("id")?.into(),
+        person: row.text("person")?.into(),
+        attributes: row.json("attributes")?,
+        version: row.number("version")?,
+        created: row.time("created")?,
+        modified: row.time("modified")?,
+    })
+}
+
+pub(super) fn group_of(row: &AnyRow, members: Vec<Member>) -> Result<Group, StoreError> {
+    Ok(Group {
+        id: row.text("id")?.into(),
+        attributes: row.json("attributes")?,
+        members,
+        version: row.number("version")?,
+        created: row.time("created")?,
+        modified: row.time("modified")?,
+    })
+}
+
+pub(super) async fn members_of(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    group: &str,
+) -> Result<Vec<Member>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT value, display FROM scim_group_member WHERE practice = $1 AND group_id = $2 ORDER BY position",
+    )
+    .bind(practice.as_str())
+    .bind(group)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Member {
+                value: row.text("value")?,
+                display: row.maybe_text("display")?,
+            })
+        })
+        .collect()
+}
+
+async fn read_user(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    id: &UserId,
+) -> Result<Option<User>, StoreError> {
+    let row = sqlx::query(USER)
+        .bind(practice.as_str())
+        .bind(id.as_str())
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(user_of).transpose()
+}
+
+async fn read_group(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    id: &GroupId,
+) -> Result<Option<Group>, StoreError> {
+    let row = sqlx::query(GROUP)
+        .bind(practice.as_str())
+        .bind(id.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let members = members_of(connection, practice, id.as_str()).await?;
+    group_of(&row, members).map(Some)
+}
+
+async fn read_groups_of(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    user: &UserId,
+) -> Result<Vec<GroupRef>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT g.id AS id, g.attributes AS attributes FROM scim_group_member m
+         JOIN scim_group g ON g.practice = m.practice AND g.id = m.group_id
+         WHERE m.practice = $1 AND m.value = $2 AND g.deleted IS NULL ORDER BY g.id",
+    )
+    .bind(practice.as_str())
+    .bind(user.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let attributes: user::Attributes = row.json("attributes")?;
+            let display = user::text(&attributes, "displayName")
+                .unwrap_or_default()
+                .to_owned();
+            Ok(GroupRef {
+                id: row.text("id")?.into(),
+                display,
+            })
+        })
+        .collect()
+}
+
+impl Store {
+    /// Finds a User that was not deleted.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_user(
+        &self,
+        practice: &PracticeName,
+        id: &UserId,
+    ) -> Result<Option<User>, StoreError> {
+        read_user(&mut *self.pool.acquire().await?, practice, id).await
+    }
+
+    /// Finds a Group that was not deleted.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_group(
+        &self,
+        practice: &PracticeName,
+        id: &GroupId,
+    ) -> Result<Option<Group>, StoreError> {
+        read_group(&mut *self.pool.acquire().await?, practice, id).await
+    }
+
+    /// The groups each of these Users is in.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_of(
+        &self,
+        practice: &PracticeName,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let mut groups = HashMap::new();
+        for user in users {
+            groups.insert(
+                user.clone(),
+                read_groups_of(&mut connection, practice, user).await?,
+            );
+        }
+        Ok(groups)
+    }
+}
+
+impl WriteTx {
+    /// Finds a User that was not deleted, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_user(&mut self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let practice = self.practice().clone();
+        read_user(self.connection(), &practice, id).await
+    }
+
+    /// Finds a Group that was not deleted, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_group(&mut self, id: &GroupId) -> Result<Option<Group>, StoreError> {
+        let practice = self.practice().clone();
+        read_group(self.connection(), &practice, id).await
+    }
+
+    /// The groups a User is in, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn groups_of(&mut self, user: &UserId) -> Result<Vec<GroupRef>, StoreError> {
+        let practice = self.practice().clone();
+        read_groups_of(self.connection(), &practice, user).await
+    }
+
+    /// Records a User: a new one, or a new version of one.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the userName or externalId is another User's.
+    pub async fn record_user(
+        &mut self,
+        source: &SourceName,
+        user: &User,
+    ) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query(
+            "INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active,
+                 attributes, version, created, modified, deleted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
+             ON CONFLICT (practice, id) DO UPDATE SET person = excluded.person, user_name = excluded.user_name,
+                 external_id = excluded.external_id, display_name = excluded.display_name,
+                 active = excluded.active, attributes = excluded.attributes, version = excluded.version,
+                 modified = excluded.modified",
+        )
+        .bind(practice.as_str())
+        .bind(user.id.as_str())
+        .bind(user.person.as_str())
+        .bind(source.as_str())
+        .bind(fold(user.user_name()))
+        .bind(user.external_id().map(str::to_owned))
+        .bind(user::text(&user.attributes, "displayName").map(fold))
+        .bind(i64::from(user.active()))
+        .bind(serde_json::Value::Object(user.attributes.clone()).to_string())
+        .bind(user.version)
+        .bind(clock::to_text(user.created))
+        .bind(clock::to_text(user.modified))
+        .execute(self.connection())
+        .await?;
+        self.forget_emails(&user.id).await?;
+        for email in user::values(&user.attributes, "emails") {
+            sqlx::query(
+                "INSERT INTO scim_user_email (practice, user_id, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            )
+            .bind(practice.as_str())
+            .bind(user.id.as_str())
+            .bind(fold(email))
+            .execute(self.connection())
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_emails(&mut self, id: &UserId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query("DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2")
+            .bind(practice)
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Marks a User as deleted and takes it out of every group. The person stays.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_user_deleted(&mut self, id: &UserId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        sqlx::query(
+            "UPDATE scim_user SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
+        )
+        .bind(now)
+        .bind(practice.as_str())
+        .bind(id.as_str())
+        .execute(self.connection())
+        .await?;
+        sqlx::query("DELETE FROM scim_group_member WHERE practice = $1 AND value = $2")
+            .bind(practice.as_str())
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        self.forget_emails(id).await
+    }
+
+    /// Records a Group: a new one, or a new version of one, with its members.
+    ///
+    /// # Errors
+    /// [`StoreError::Taken`] when the displayName is another Group's.
+    pub async fn record_group(&mut self, group: &Group) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query(
+            "INSERT INTO scim_group (practice, id, display_name, external_id, attributes, version, created, modified,
+                 deleted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)
+             ON CONFLICT (practice, id) DO UPDATE SET display_name = excluded.display_name,
+                 external_id = excluded.external_id, attributes = excluded.attributes,
+                 version = excluded.version, modified = excluded.modified",
+        )
+        .bind(practice.as_str())
+        .bind(group.id.as_str())
+        .bind(fold(group.display_name()))
+        .bind(user::text(&group.attributes, "externalId").map(str::to_owned))
+        .bind(serde_json::Value::Object(group.attributes.clone()).to_string())
+        .bind(group.version)
+        .bind(clock::to_text(group.created))
+        .bind(clock::to_text(group.modified))
+        .execute(self.connection())
+        .await?;
+        self.forget_members(&group.id).await?;
+        for (position, member) in (0_i64..).zip(&group.members) {
+            sqlx::query(
+                "INSERT INTO scim_group_member (practice, group_id, value, position, display)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            )
+            .bind(practice.as_str())
+            .bind(group.id.as_str())
+            .bind(member.value.as_str())
+            .bind(position)
+            .bind(member.display.clone())
+            .execute(self.connection())
+            .await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_members(&mut self, id: &GroupId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        sqlx::query("DELETE FROM scim_group_member WHERE practice = $1 AND group_id = $2")
+            .bind(practice)
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+
+    /// Marks a Group as deleted; nobody is in it any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_group_deleted(&mut self, id: &GroupId) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        sqlx::query(
+            "UPDATE scim_group SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
+        )
+        .bind(now)
+        .bind(practice)
+        .bind(id.as_str())
+        .execute(self.connection())
+        .await?;
+        self.forget_members(id).await
+    }
+}

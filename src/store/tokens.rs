@@ -1,0 +1,102 @@
+//! Who may push: tokens by their hash.
+
+use jiff::Timestamp;
+use sqlx::any::AnyRow;
+
+use super::{Store, StoreError, row::Columns};
+use crate::{
+    clock,
+    ids::{PracticeName, SourceName, TokenId},
+};
+
+/// A token as it is stored: never the token itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredToken {
+    /// The id, which is part of the token.
+    pub id: TokenId,
+    /// SHA-256 of the whole token, in lower-case hex.
+    pub hash: String,
+    /// Whom the token speaks for.
+    pub practice: PracticeName,
+    /// As which source.
+    pub source: SourceName,
+    /// When it stops working.
+    pub expires: Timestamp,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+impl Store {
+    /// Finds a token by the id that is part of it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_token(&self, id: &TokenId) -> Result<Option<StoredToken>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(token_of).transpose()
+    }
+
+    /// Every token of every practice, the latest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, hash, practice, source, expires, revoked FROM token ORDER BY id DESC",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(token_of).collect()
+    }
+}
+
+fn token_of(row: &AnyRow) -> Result<StoredToken, StoreError> {
+    Ok(StoredToken {
+        id: row.text("id")?.into(),
+        hash: row.text("hash")?,
+        practice: row.text("practice")?.into(),
+        source: row.text("source")?.into(),
+        expires: row.time("expires")?,
+        revoked: row.flag("revoked")?,
+    })
+}
+
+impl super::WriteTx {
+    /// Records a new token.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn record_token(&mut self, token: &StoredToken) -> Result<(), StoreError> {
+        let created = clock::to_text(self.now());
+        sqlx::query(
+            "INSERT INTO token (id, hash, practice, source, created, expires, revoked) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(token.id.as_str())
+        .bind(token.hash.as_str())
+        .bind(token.practice.as_str())
+        .bind(token.source.as_str())
+        .bind(created)
+        .bind(clock::to_text(token.expires))
+        .bind(i64::from(token.revoked))
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Makes a token stop working.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn revoke_token(&mut self, id: &TokenId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE token SET revoked = 1 WHERE id = $1")
+            .bind(id.as_str())
+            .execute(self.connection())
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! Each class of failure, and what the rounds do.
+
+use std::time::Duration;
+
+use drawbridge::{clock::Clock as _, door::Assurance};
+use drawbridge_sdk::{CallError, FailureClass};
+
+use crate::support::{TestApp, fake};
+
+async fn departed(failures: Vec<CallError>) -> TestApp {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.system("ehr").fail_next(failures);
+    app.disable(&nina).await;
+    app.run_due().await;
+    app
+}
+
+async fn next_try_in(app: &TestApp) -> Option<Duration> {
+    let door = app.door("nina", "ehr").await;
+    door.next_try
+        .map(|next| drawbridge::clock::between(app.clock.now(), next))
+}
+
+#[tokio::test]
+async fn a_refused_credential_is_tried_every_five_minutes_so_that_it_is_not_locked_out() {
+    let app = departed(vec![fake::credential_refused(); 2]).await;
+
+    assert_eq!(next_try_in(&app).await, Some(Duration::from_secs(300)));
+    assert_eq!(
+        app.door("nina", "ehr").await.failure.unwrap().class,
+        FailureClass::Credential
+    );
+}
+
+#[tokio::test]
+async fn a_refusal_is_tried_once_more_and_then_every_fifteen_minutes_beside_a_task() {
+    let app = departed(vec![fake::refused(); 2]).await;
+    let first = next_try_in(&app).await.unwrap();
+    app.run_after(Duration::from_secs(7)).await;
+
+    assert!(first <= Duration::from_secs(6));
+    assert_eq!(next_try_in(&app).await, Some(Duration::from_secs(900)));
+}
+
+#[tokio::test]
+async fn what_needs_a_person_is_a_task_and_not_retried() {
+    let app = departed(vec![CallError::needs_human("take the card back")]).await;
+
+    let door = app.door("nina", "ehr").await;
+    assert_eq!(door.next_try, None);
+    assert_eq!(door.assurance, Assurance::Unknown);
+    assert_eq!(door.failure.unwrap().class, FailureClass::NeedsHuman);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured_but_never_past_the_deadline() {
+    let mut asked = fake::refused();
+    asked.class = FailureClass::Contract;
+    asked.retry_after = Some(Duration::from_secs(1_800));
+    let mut too_long = asked.clone();
+    too_long.retry_after = Some(Duration::from_secs(7_200));
+
+    let honoured = next_try_in(&departed(vec![asked]).await).await;
+    let clamped = next_try_in(&departed(vec![too_long]).await).await;
+
+    assert_eq!(honoured, Some(Duration::from_secs(1_800)));
+    assert_eq!(
+        clamped,
+        Some(Duration::from_secs(3_600)),
+        "the deadline is in an hour"
+    );
+}
+
+#[tokio::test]
+async fn a_timeout_leaves_its_attempt_unresolved_and_a_final_answer_resolves_it() {
+    let app = departed(vec![fake::timed_out()]).await;
+    let attempts = app
+        .store
+        .list_attempts(&app.practice(), false, 100)
+        .await
+        .unwrap();
+    let close = attempts
+        .iter()
+        .find(|attempt| attempt.system.as_str() == "ehr" && attempt.action == "close")
+        .unwrap();
+
+    assert!(!close.resolved);
+    assert_eq!(close.failure.as_deref(), Some("retryable"));
+    let mail = attempts
+        .iter()
+        .find(|attempt| attempt.system.as_str() == "mail" && attempt.action == "close")
+        .unwrap();
+    assert!(mail.resolved);
+}
+
+#[tokio::test]
+async fn every_call_has_an_attempt_that_was_written_before_it() {
+    let app = departed(Vec::new()).await;
+
+    let attempts = app
+        .store
+        .list_attempts(&app.practice(), false, 100)
+        .await
+        .unwrap();
+    let calls: usize = ["ehr", "mail", "billing", "vpn"]
+        .iter()
+        .map(|name| {
+            app.system(name)
+                .journal()
+                .iter()
+                .filter(|what| !what.starts_with("read"))
+                .count()
+        })
+        .sum();
+
+    assert_eq!(attempts.len(), calls);
+    assert!(attempts.iter().all(|attempt| attempt.finished.is_some()));
+}

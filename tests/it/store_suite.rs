@@ -1,0 +1,277 @@
+//! The storage suite: the same promises on SQLite and PostgreSQL.
+
+use drawbridge::{
+    clock::Clock as _,
+    evidence::{Entry, pack},
+    ids::{PersonId, UserId},
+    intake::ChangeError,
+    store::{Search, StoreError},
+};
+
+use crate::support::{TestApp, person};
+
+/// Each promise as a test on SQLite, and on a real PostgreSQL where one may be started.
+macro_rules! suite {
+    ($($promise:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $promise() {
+                super::$promise(&crate::support::TestApp::start().await).await;
+            })+
+        }
+
+        #[cfg(feature = "real-systems")]
+        mod postgres {
+            $(#[tokio::test]
+            async fn $promise() {
+                let server = drawbridge_conformance::RealSystem::start("postgres");
+                let app = crate::support::TestApp::on(server.var("POSTGRES_URL")).await;
+                super::$promise(&app).await;
+                app.store.close().await;
+            })+
+        }
+    };
+}
+
+suite!(
+    a_user_comes_back_as_it_was_written,
+    a_user_name_is_taken_whatever_its_case,
+    an_external_id_is_taken_exactly,
+    what_was_not_committed_was_never_written,
+    evidence_is_append_only,
+    an_export_of_one_person_verifies_and_hides_the_others,
+    pages_follow_the_order_of_creation,
+    simultaneous_changes_follow_each_other,
+    a_claim_is_held_by_one_worker,
+    a_whole_departure_is_carried_through,
+);
+
+async fn a_user_comes_back_as_it_was_written(app: &TestApp) {
+    let id = app.hire("Nina", "Nurse").await;
+
+    let user = app
+        .store
+        .find_user(&app.practice(), &id)
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(user.attributes, person("Nina", "Nurse", true));
+    assert_eq!((user.version, user.created), (1, app.clock.now()));
+}
+
+async fn a_user_name_is_taken_whatever_its_case(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let mut twin = person("NINA", "Nurse", true);
+    twin.remove("externalId");
+
+    let error = app
+        .intake
+        .change_user::<()>(&app.caller(), None, |_| Ok(Some(twin.clone())))
+        .await
+        .unwrap_err();
+
+    assert!(
+        matches!(
+            error,
+            ChangeError::Taken {
+                attribute: "userName"
+            }
+        ),
+        "{error:?}"
+    );
+}
+
+async fn an_external_id_is_taken_exactly(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let mut other = person("nora", "Nurse", true);
+    other.insert("externalId".to_owned(), "ext-nina".into());
+
+    let error = app
+        .intake
+        .change_user::<()>(&app.caller(), None, |_| Ok(Some(other.clone())))
+        .await
+        .unwrap_err();
+    other.insert("externalId".to_owned(), "EXT-nina".into());
+    let accepted = app
+        .intake
+        .change_user::<()>(&app.caller(), None, |_| Ok(Some(other.clone())))
+        .await;
+
+    assert!(
+        matches!(
+            error,
+            ChangeError::Taken {
+                attribute: "externalId"
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(accepted.is_ok());
+}
+
+async fn what_was_not_committed_was_never_written(app: &TestApp) {
+    let before = app
+        .store
+        .list_records(&app.practice(), None)
+        .await
+        .unwrap()
+        .len();
+    let somebody = PersonId::generate();
+
+    let mut tx = app.begin().await;
+    tx.record_person(&somebody).await.unwrap();
+    tx.record(entry(&somebody, app));
+    drop(tx);
+
+    assert!(
+        app.store
+            .list_people(&app.practice())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(
+        app.store
+            .list_records(&app.practice(), None)
+            .await
+            .unwrap()
+            .len(),
+        before
+    );
+}
+
+async fn evidence_is_append_only(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+
+    for statement in [
+        "UPDATE evidence SET text = 'nothing happened'",
+        "DELETE FROM evidence",
+    ] {
+        let mut tx = app.begin().await;
+        let error = tx.execute_for_tests(statement).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Unavailable(text) if text.contains("append-only")),
+            "{error}"
+        );
+    }
+}
+
+async fn an_export_of_one_person_verifies_and_hides_the_others(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    app.hire("omar", "Billing").await;
+    app.run_due().await;
+    let nina = app.person("nina").await;
+
+    let records = app
+        .store
+        .list_records(&app.practice(), Some(&nina))
+        .await
+        .unwrap();
+    let text = pack::write(
+        &pack::header("elm", nina.as_str(), "2026-11-20T18:00:00.000Z"),
+        &records,
+    );
+    let proof = pack::verify(&text).unwrap();
+
+    assert_eq!(proof.links, records.len());
+    assert!(proof.records < proof.links);
+    assert!(text.contains("nina") && !text.contains("omar"));
+}
+
+async fn pages_follow_the_order_of_creation(app: &TestApp) {
+    let mut ids: Vec<UserId> = Vec::new();
+    for name in ["e", "d", "c", "b", "a"] {
+        ids.push(app.hire(name, "Nurse").await);
+    }
+
+    let search = Search {
+        offset: 1,
+        limit: 3,
+        ..Search::default()
+    };
+    let found = app
+        .store
+        .search_users(&app.practice(), &search)
+        .await
+        .unwrap();
+
+    assert_eq!(found.total, 5);
+    assert_eq!(
+        found
+            .items
+            .into_iter()
+            .map(|user| user.id)
+            .collect::<Vec<_>>(),
+        ids[1..4]
+    );
+}
+
+async fn simultaneous_changes_follow_each_other(app: &TestApp) {
+    let id = app.hire("nina", "Nurse").await;
+
+    let changes = (0..8).map(|number| {
+        let id = id.clone();
+        async move {
+            app.edit(&id, move |attributes| {
+                attributes.insert(format!("nickName{number}"), "x".into());
+            })
+            .await;
+        }
+    });
+    futures_util::future::join_all(changes).await;
+
+    let user = app
+        .store
+        .find_user(&app.practice(), &id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(user.version, 9, "each saw what the one before it wrote");
+    assert!((0..8).all(|number| user.attributes.contains_key(&format!("nickName{number}"))));
+}
+
+async fn a_claim_is_held_by_one_worker(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let (practice, ehr, now) = (app.practice(), "ehr".into(), app.clock.now());
+
+    let claims = (0..4).map(|worker| {
+        let (store, practice, ehr) = (app.store.clone(), &practice, &ehr);
+        async move {
+            store
+                .claim_doors(&format!("worker-{worker}"), (practice, ehr), 4, false, now)
+                .await
+                .unwrap()
+        }
+    });
+    let claimed: usize = futures_util::future::join_all(claims)
+        .await
+        .into_iter()
+        .map(|doors| doors.len())
+        .sum();
+
+    assert_eq!(claimed, 1);
+}
+
+async fn a_whole_departure_is_carried_through(app: &TestApp) {
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+
+    app.disable(&nina).await;
+    app.run_due().await;
+
+    for system in ["ehr", "mail", "billing", "vpn"] {
+        assert!(app.is_green("nina", system).await, "{system}");
+    }
+}
+
+fn entry(person: &PersonId, app: &TestApp) -> Entry {
+    Entry {
+        at: app.clock.now(),
+        who: "test".to_owned(),
+        what: "test.noted",
+        person: Some(person.clone()),
+        system: None,
+        detail: serde_json::Map::new(),
+    }
+}

@@ -1,0 +1,290 @@
+//! A whole bridge in a temporary folder, with fake systems and a clock that stands still.
+
+pub mod fake;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use drawbridge::{
+    app,
+    clock::{Clock, MockClock},
+    config::Settings,
+    door::Door,
+    ids::{PersonId, PracticeName, UserId},
+    intake::{Caller, Intake},
+    people::Attributes,
+    rounds::{Rounds, System, Systems, systems::SystemOptions},
+    store::{Store, WriteTx},
+};
+use fake::FakeSystem;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Notify;
+
+/// When every test begins: a Friday, two minutes past five.
+pub const FRIDAY: &str = "2026-11-20T17:02:00Z";
+
+const ROLES: &str = r#"
+[[role]]
+name = "Nurse"
+matches = ["Nurse"]
+[role.access]
+ehr = "nurse"
+mail = "mailbox"
+
+[[role]]
+name = "Billing"
+matches = ["Billing"]
+[role.access]
+billing = "full"
+ehr = "codes"
+
+[[role]]
+name = "Student"
+matches = ["Student"]
+[role.access]
+ehr = "deny"
+"#;
+
+/// A bridge to test: one practice `elm` with the systems `ehr`, `mail`, `billing` and `vpn`.
+pub struct TestApp {
+    pub store: Store,
+    pub intake: Intake,
+    pub rounds: Arc<Rounds>,
+    pub clock: MockClock,
+    pub settings: Settings,
+    systems: BTreeMap<&'static str, FakeSystem>,
+    _folder: TempDir,
+}
+
+const SYSTEMS: [&str; 4] = ["billing", "ehr", "mail", "vpn"];
+
+impl TestApp {
+    /// A bridge on a fresh SQLite file.
+    pub async fn start() -> Self {
+        Self::on("sqlite://test.db").await
+    }
+
+    /// A bridge on this database.
+    pub async fn on(database: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let systems: String = SYSTEMS
+            .iter()
+            .map(|name| {
+                let category = if *name == "mail" { "email" } else { name };
+                format!("[[practice.system]]\nname = \"{name}\"\ncategory = \"{category}\"\nconnector = \"sandbox\"\ncanary = \"canary\"\n")
+            })
+            .collect();
+        let text = format!(
+            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n[[practice.source]]\nname = \"entra\"\n{systems}"
+        );
+        let file = folder.path().join("practice.toml");
+        std::fs::write(&file, text).expect("settings can be written");
+        std::fs::write(folder.path().join("roles.toml"), ROLES).expect("roles can be written");
+        let settings = app::load_settings(&file).expect("the settings are right");
+        let store = app::open_store(&settings)
+            .await
+            .expect("the database opens");
+        let clock = MockClock::at(FRIDAY.parse().expect("a time"));
+        let wake = Arc::new(Notify::new());
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let intake = app::intake(&settings, &store, Arc::clone(&shared), Arc::clone(&wake))
+            .await
+            .expect("intake");
+        let fakes: BTreeMap<&'static str, FakeSystem> = SYSTEMS
+            .into_iter()
+            .map(|name| (name, FakeSystem::default()))
+            .collect();
+        let rounds = Arc::new(Rounds::new(
+            store.clone(),
+            shared,
+            systems_of(&settings, &fakes),
+            wake,
+        ));
+        Self {
+            store,
+            intake,
+            rounds,
+            clock,
+            settings,
+            systems: fakes,
+            _folder: folder,
+        }
+    }
+
+    pub fn practice(&self) -> PracticeName {
+        "elm".into()
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller {
+            practice: self.practice(),
+            actor: "source:entra".to_owned(),
+            request_id: "request-1".to_owned(),
+        }
+    }
+
+    /// The fake system of this name.
+    pub fn system(&self, name: &str) -> &FakeSystem {
+        &self.systems[name]
+    }
+
+    /// Somebody with this title is created at the identity provider.
+    pub async fn hire(&self, user_name: &str, title: &str) -> UserId {
+        let attributes = person(user_name, title, true);
+        self.change(None, attributes).await.expect("a User")
+    }
+
+    /// The identity provider says that this User may no longer get in.
+    pub async fn disable(&self, id: &UserId) {
+        self.set_active(id, false).await;
+    }
+
+    /// The identity provider says whether this User may get in.
+    pub async fn set_active(&self, id: &UserId, active: bool) {
+        self.edit(id, |attributes| {
+            attributes.insert("active".to_owned(), Value::from(active));
+        })
+        .await;
+    }
+
+    /// The identity provider changes a User.
+    pub async fn edit(&self, id: &UserId, mut edit: impl FnMut(&mut Attributes) + Send) {
+        self.intake
+            .change_user::<()>(&self.caller(), Some(id), |before| {
+                let mut attributes = before.expect("the User exists").attributes.clone();
+                edit(&mut attributes);
+                Ok(Some(attributes))
+            })
+            .await
+            .expect("the change is accepted");
+    }
+
+    /// The identity provider deletes a User.
+    pub async fn delete(&self, id: &UserId) {
+        self.intake
+            .change_user::<()>(&self.caller(), Some(id), |_| Ok(None))
+            .await
+            .expect("deleted");
+    }
+
+    async fn change(&self, id: Option<&UserId>, attributes: Attributes) -> Option<UserId> {
+        let user = self
+            .intake
+            .change_user::<()>(&self.caller(), id, |_| Ok(Some(attributes.clone())))
+            .await
+            .expect("the change is accepted");
+        user.map(|user| user.id)
+    }
+
+    /// Works on everything that is due now.
+    pub async fn run_due(&self) {
+        self.rounds.run_due().await.expect("the rounds");
+    }
+
+    /// Lets time pass, then works on what is due by then.
+    pub async fn run_after(&self, wait: Duration) {
+        self.clock.advance(wait);
+        self.intake.replan_due().await.expect("planning");
+        self.run_due().await;
+    }
+
+    pub async fn person(&self, user_name: &str) -> PersonId {
+        let people = self
+            .store
+            .find_people(&self.practice(), user_name)
+            .await
+            .expect("people");
+        people.into_iter().next().expect("somebody of this name")
+    }
+
+    pub async fn doors_of(&self, user_name: &str) -> Vec<Door> {
+        let person = self.person(user_name).await;
+        self.store
+            .find_doors_of(&self.practice(), &person)
+            .await
+            .expect("doors")
+    }
+
+    pub async fn door(&self, user_name: &str, system: &str) -> Door {
+        let doors = self.doors_of(user_name).await;
+        doors
+            .into_iter()
+            .find(|door| door.system.as_str() == system)
+            .expect("a door into this system")
+    }
+
+    pub async fn is_green(&self, user_name: &str, system: &str) -> bool {
+        self.door(user_name, system)
+            .await
+            .is_green(self.clock.now())
+    }
+
+    /// A transaction at the time of the test.
+    pub async fn begin(&self) -> WriteTx {
+        self.store
+            .begin(&self.practice(), self.clock.now())
+            .await
+            .expect("a transaction")
+    }
+
+    /// What the ledger says happened to a person, in order.
+    pub async fn history(&self, user_name: &str) -> Vec<String> {
+        let person = self.person(user_name).await;
+        let records = self
+            .store
+            .list_records(&self.practice(), Some(&person))
+            .await
+            .expect("records");
+        records
+            .iter()
+            .filter(|record| record.is_theirs)
+            .map(|record| {
+                let record: Value = serde_json::from_str(&record.text).expect("JSON");
+                format!(
+                    "{} {}",
+                    record["what"].as_str().unwrap_or_default(),
+                    record["system"].as_str().unwrap_or_default()
+                )
+            })
+            .collect()
+    }
+}
+
+/// The attributes of somebody with this title.
+pub fn person(user_name: &str, title: &str, active: bool) -> Attributes {
+    json!({
+        "userName": user_name,
+        "externalId": format!("ext-{user_name}"),
+        "title": title,
+        "active": active,
+        "emails": [{"value": format!("{user_name}@elm.example"), "type": "work", "primary": true}],
+    })
+    .as_object()
+    .cloned()
+    .expect("an object")
+}
+
+fn systems_of(settings: &Settings, fakes: &BTreeMap<&'static str, FakeSystem>) -> Systems {
+    let practice = &settings.practices[0];
+    Systems::new(practice.systems.iter().map(|system| {
+        let options = SystemOptions {
+            settle: system.settle,
+            call_timeout: Duration::from_secs(20),
+            canary: system.canary.clone(),
+            managed_levels: vec![
+                "nurse".to_owned(),
+                "codes".to_owned(),
+                "full".to_owned(),
+                "mailbox".to_owned(),
+            ],
+            concurrency: system.concurrency,
+        };
+        let connector = Arc::new(fakes[system.name.as_str()].clone());
+        System::new(
+            practice.name.clone(),
+            system.name.clone(),
+            connector,
+            options,
+        )
+    }))
+}

@@ -207,10 +207,37 @@ async fn r11_a_resource_created_again_under_a_known_identity_joins_its_person() 
 }
 
 #[tokio::test]
-async fn an_account_found_under_an_old_name_is_closed_too() {
+async fn an_account_is_found_by_its_id_once_seen_whatever_it_is_called() {
     let app = TestApp::start().await;
     let nina = app.hire("nina", "Nurse").await;
     app.run_due().await;
+    app.system("ehr").rename("nina", "n.okafor-married");
+
+    app.disable(&nina).await;
+    app.run_due().await;
+
+    assert!(
+        !app.system("ehr")
+            .account("n.okafor-married")
+            .unwrap()
+            .enabled
+    );
+    assert_eq!(app.door("nina", "ehr").await.seen, Seen::Closed);
+}
+
+#[tokio::test]
+async fn a_name_once_borne_is_searched_for_too() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Gardener").await;
+    let forgotten = fake::FakeAccount {
+        id: "7".to_owned(),
+        enabled: true,
+        ..Default::default()
+    };
+    app.system("vpn")
+        .state()
+        .accounts
+        .insert("nina".to_owned(), forgotten);
     app.edit(&nina, |attributes: &mut Attributes| {
         attributes.insert("userName".to_owned(), "nina.okafor".into());
     })
@@ -219,11 +246,43 @@ async fn an_account_found_under_an_old_name_is_closed_too() {
     app.disable(&nina).await;
     app.run_due().await;
 
+    assert!(!app.system("vpn").account("nina").unwrap().enabled);
+}
+
+#[tokio::test]
+async fn r3_an_answer_that_comes_after_a_newer_wish_is_kept_and_changes_no_state() {
+    let app = TestApp::start().await;
+    let gate = app.system("ehr").hold_next_open();
+    let nina = app.hire("nina", "Nurse").await;
+    let slow = {
+        let rounds = app.rounds.clone();
+        tokio::spawn(async move { rounds.run_due().await })
+    };
+    while app.system("ehr").journal().is_empty() {
+        tokio::task::yield_now().await;
+    }
+
+    app.disable(&nina).await;
+    let other = app.another_worker();
+    other.run_due().await.unwrap();
+    let closed_by_the_other = app.door("nina", "ehr").await;
+    gate.notify_one();
+    slow.await.unwrap().unwrap();
+
+    let after = app.door("nina", "ehr").await;
+    assert!(closed_by_the_other.wanted.is_closed());
+    assert_eq!(after.generation, closed_by_the_other.generation);
+    assert!(
+        !app.is_green("nina", "ehr").await,
+        "the open may have landed after the reading"
+    );
+    app.run_after(Duration::from_secs(200)).await;
+    app.run_after(Duration::from_secs(10)).await;
     assert!(
         !app.system("ehr").account("nina").unwrap().enabled,
-        "found by its id, not by its new name"
+        "the open that landed late is put right"
     );
-    assert!(app.is_green("nina.okafor", "ehr").await);
+    assert!(app.is_green("nina", "ehr").await);
 }
 
 #[tokio::test]

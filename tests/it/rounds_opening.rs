@@ -68,6 +68,26 @@ async fn a_mover_closes_before_opening() {
 }
 
 #[tokio::test]
+async fn an_open_is_not_claimed_before_the_persons_closes_were_tried_once() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.edit(&nina, |attributes| {
+        attributes.insert("title".to_owned(), "Billing".into());
+    })
+    .await;
+
+    let before = app.claim("billing").await;
+    let close = app.claim("mail").await.remove(0);
+    let mut tx = app.begin().await;
+    tx.count_try(&close.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let after = app.claim("billing").await;
+
+    assert_eq!((before.len(), after.len()), (0, 1));
+}
+
+#[tokio::test]
 async fn deny_is_actively_closed() {
     let app = TestApp::start().await;
     app.system("ehr").state().accounts.insert(

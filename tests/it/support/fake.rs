@@ -11,6 +11,7 @@ use drawbridge_sdk::{
     CloseCall, Connector, Cursor, Effect, FailureClass, Finality, Health, Observation, OpenCall,
     Outcome, Residual, Sessions, Subject, Way,
 };
+use tokio::sync::Notify;
 
 /// A fake system; clones share one state.
 #[derive(Clone, Default)]
@@ -32,10 +33,14 @@ pub struct State {
     pub has_sessions: bool,
     /// What stays possible after a close.
     pub residual: Vec<Residual>,
+    /// The next open waits here before it takes effect, as a slow system does.
+    pub gate: Option<Arc<Notify>>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct FakeAccount {
+    /// The system's own id, which never changes.
+    pub id: String,
     pub enabled: bool,
     pub sessions: u32,
     pub levels: Vec<String>,
@@ -52,6 +57,7 @@ impl Default for State {
             sees_canary: true,
             has_sessions: true,
             residual: Vec::new(),
+            gate: None,
         }
     }
 }
@@ -111,6 +117,20 @@ impl FakeSystem {
             .enabled = true;
     }
 
+    /// Somebody at the system gives an account another login name.
+    pub fn rename(&self, from: &str, to: &str) {
+        let mut state = self.state();
+        let account = state.accounts.remove(from).expect("an account");
+        state.accounts.insert(to.to_owned(), account);
+    }
+
+    /// The next open takes effect only when the gate is rung.
+    pub fn hold_next_open(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.state().gate = Some(Arc::clone(&gate));
+        gate
+    }
+
     /// The next changing call fails so.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().failures.extend(errors);
@@ -123,10 +143,10 @@ impl FakeSystem {
 
 impl State {
     fn find(&self, subject: &Subject) -> Option<String> {
-        self.accounts
-            .keys()
-            .find(|login| subject.owns(login) || subject.bears(login))
-            .cloned()
+        let mut accounts = self.accounts.iter();
+        accounts
+            .find(|(login, account)| subject.owns(&account.id) || subject.bears(login))
+            .map(|(login, _)| login.clone())
     }
 
     fn note(&mut self, what: &str, subject: &Subject) {
@@ -173,9 +193,9 @@ impl Connector for FakeSystem {
         let accounts = state
             .accounts
             .iter()
-            .filter(|(login, _)| ask.subject.owns(login) || ask.subject.bears(login))
+            .filter(|(login, account)| ask.subject.owns(&account.id) || ask.subject.bears(login))
             .map(|(login, account)| Account {
-                id: AccountId(login.clone()),
+                id: AccountId(account.id.clone()),
                 login: login.clone(),
                 state: if account.enabled {
                     AccountState::Enabled
@@ -205,8 +225,15 @@ impl Connector for FakeSystem {
     }
 
     async fn open(&self, call: &OpenCall) -> Result<Outcome, CallError> {
+        let gate = {
+            let mut state = self.state();
+            state.note("open", &call.subject);
+            state.gate.take()
+        };
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
         let mut state = self.state();
-        state.note("open", &call.subject);
         if let Some(error) = state.failures.pop_front() {
             return Err(error);
         }
@@ -241,8 +268,9 @@ impl Connector for FakeSystem {
             account.enabled = false;
             account.sessions = 0;
         }
+        let id = account.id.clone();
         Ok(Outcome {
-            accounts: vec![AccountId(login)],
+            accounts: vec![AccountId(id)],
             blocked: if was_enabled {
                 Effect::Done
             } else {

@@ -181,6 +181,27 @@ impl TestApp {
         self.rounds.run_due().await.expect("the rounds");
     }
 
+    /// The rounds of a second bridge over the same database and systems.
+    pub fn another_worker(&self) -> Arc<Rounds> {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let systems = systems_of(&self.settings, &self.systems);
+        Arc::new(Rounds::new(
+            self.store.clone(),
+            clock,
+            systems,
+            Arc::new(Notify::new()),
+        ))
+    }
+
+    /// Claims what is due in one system, as a worker does.
+    pub async fn claim(&self, system: &str) -> Vec<Door> {
+        let now = self.clock.now();
+        self.store
+            .claim_doors("worker", (&self.practice(), &system.into()), 8, false, now)
+            .await
+            .expect("a claim")
+    }
+
     /// Lets time pass, then works on what is due by then.
     pub async fn run_after(&self, wait: Duration) {
         self.clock.advance(wait);

@@ -225,6 +225,7 @@ pub struct Bridge {
     pub intake: Intake,
     /// The rounds.
     pub rounds: Arc<Rounds>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Bridge {
@@ -239,11 +240,17 @@ impl Bridge {
         let systems =
             systems(settings).map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
         warn_about_unapplied_roles(settings, &store).await?;
-        let rounds = Arc::new(Rounds::new(store.clone(), clock, systems, wake));
+        let rounds = Arc::new(Rounds::new(
+            store.clone(),
+            Arc::clone(&clock),
+            systems,
+            wake,
+        ));
         Ok(Self {
             store,
             intake,
             rounds,
+            clock,
         })
     }
 
@@ -272,6 +279,7 @@ impl Bridge {
             self.store.clone(),
             self.intake.clone(),
             settings,
+            Arc::clone(&self.clock),
         ))
         .merge(crate::lifecycle::router(self.store.clone()))
     }

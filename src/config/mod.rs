@@ -26,6 +26,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Certificate and key, when this program ends TLS itself.
     pub tls: Option<Tls>,
+    /// Whether clients reach us by https: we end TLS, or the proxy before us does.
+    pub is_https: bool,
     /// What a caller may take up.
     pub limits: Limits,
     /// The practices, in file order.

@@ -63,11 +63,13 @@ impl Resolver<'_> {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let base_dir = base_dir.unwrap_or(Path::new(".")).to_owned();
-        let listen = self.listen(raw.listen.as_ref(), raw.tls.is_some() || raw.behind_proxy);
+        let is_https = raw.tls.is_some() || raw.behind_proxy;
+        let listen = self.listen(raw.listen.as_ref(), is_https);
         let database = self.database(raw.database, &base_dir);
         let practices = self.practices(raw.practice, &base_dir);
         let settings = Settings {
             listen,
+            is_https,
             tls: raw.tls.map(|tls| Tls {
                 certificate: base_dir.join(tls.certificate),
                 key: base_dir.join(tls.key),

@@ -1,33 +1,113 @@
 //! THE FRONT DOOR: the SCIM 2.0 protocol.
+//!
+//! A request goes through these, in this order:
+//!
+//! - `answer`: gives it an id; on the way out every refusal becomes a SCIM error
+//! - `auth`, `token`, `rate`: token -> practice and source
+//! - `routes`: what there is at which address
+//! - `request`, [`json`]: body and query, read strictly
+//! - [`schema`]: which attributes there are, as data; `/Schemas`, names and values follow from it
+//! - [`patch`], [`filter`]: what is to change, who is to be found
+//! - `projection`, `list`, `etag`, `location`: how an answer looks
 
-pub mod auth {
-    //! stub
-    use crate::{ids::*, store::StoredToken};
-    /// stub
-    pub fn new_token(
-        practice: &PracticeName,
-        source: &SourceName,
-        expires: jiff::Timestamp,
-    ) -> Result<(String, StoredToken), std::io::Error> {
-        let _ = (practice, source, expires);
-        unimplemented!()
-    }
-}
-/// stub
+mod answer;
+pub mod auth;
+mod disable;
+pub mod error;
+mod etag;
+pub mod filter;
+pub mod json;
+mod list;
+mod location;
+pub mod patch;
+mod projection;
+mod rate;
+mod request;
+mod routes;
+pub mod schema;
+mod token;
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+
+use crate::{
+    clock::Clock,
+    config::Settings,
+    ids::{PracticeName, SourceName},
+    intake::Intake,
+    store::Store,
+};
+use rate::Rate;
+use schema::Mode;
+
+/// Where the front door is.
+pub const BASE_PATH: &str = "/scim/v2";
+
+/// What every request needs.
 #[derive(Debug)]
-pub struct FrontDoor {}
+pub struct FrontDoor {
+    store: Store,
+    intake: Intake,
+    clock: Arc<dyn Clock>,
+    rate: Rate,
+    /// The practices with their sources. A token of a practice that is not here opens nothing.
+    practices: HashMap<PracticeName, HashMap<SourceName, SourceOptions>>,
+    body_bytes: usize,
+    /// Whether clients reach us by https, directly or through a proxy.
+    is_https: bool,
+}
+
+/// How a source wants to be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct SourceOptions {
+    /// What to do with attributes that no schema has.
+    mode: Mode,
+    /// Whether a PATCH of a Group is answered without body.
+    group_patch_204: bool,
+}
+
 impl FrontDoor {
-    /// stub
-    pub fn new(
-        store: crate::store::Store,
-        intake: crate::intake::Intake,
-        settings: &crate::config::Settings,
-    ) -> Self {
-        let _ = (store, intake, settings);
-        Self {}
+    /// A front door before this reception.
+    pub fn new(store: Store, intake: Intake, settings: &Settings, clock: Arc<dyn Clock>) -> Self {
+        let practices = settings.practices.iter().map(|practice| {
+            let sources = practice.sources.iter().map(|source| {
+                let mode = if source.strict {
+                    Mode::Strict
+                } else {
+                    Mode::Lenient
+                };
+                let options = SourceOptions {
+                    mode,
+                    group_patch_204: source.group_patch_204,
+                };
+                (source.name.clone(), options)
+            });
+            (practice.name.clone(), sources.collect())
+        });
+        Self {
+            store,
+            intake,
+            clock,
+            rate: Rate::new(settings.limits.requests_per_second),
+            practices: practices.collect(),
+            body_bytes: settings.limits.body_bytes,
+            is_https: settings.is_https,
+        }
     }
 }
-/// stub
-pub fn router(_: FrontDoor) -> axum::Router {
-    axum::Router::new()
+
+/// The routes of the front door, at [`BASE_PATH`].
+pub fn router(door: FrontDoor) -> Router {
+    let body_limit = DefaultBodyLimit::max(door.body_bytes);
+    let door = Arc::new(door);
+    let inside = routes::all()
+        .layer(body_limit)
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&door),
+            auth::admit,
+        ))
+        .layer(middleware::from_fn(answer::dress))
+        .with_state(door);
+    Router::new().nest(BASE_PATH, inside)
 }

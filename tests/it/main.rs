@@ -5,5 +5,6 @@ mod rounds_closing;
 mod rounds_failures;
 mod rounds_opening;
 mod rounds_reading;
+mod scim_idp;
 mod store_suite;
 mod support;

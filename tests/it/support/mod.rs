@@ -1,6 +1,7 @@
 //! A whole bridge in a temporary folder, with fake systems and a clock that stands still.
 
 pub mod fake;
+pub mod provider;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -45,7 +46,18 @@ matches = ["Student"]
 ehr = "deny"
 "#;
 
-/// A bridge to test: one practice `elm` with the systems `ehr`, `mail`, `billing` and `vpn`.
+/// A source with the usual manners, and one that wants the letter of the protocol.
+const SOURCES: &str = r#"
+[[practice.source]]
+name = "entra"
+[[practice.source]]
+name = "by_the_letter"
+strict = true
+group_patch_204 = true
+"#;
+
+/// A bridge to test: one practice `elm` with the systems `ehr`, `mail`, `billing` and `vpn`, and
+/// an empty one, `oak`.
 pub struct TestApp {
     pub store: Store,
     pub intake: Intake,
@@ -75,7 +87,7 @@ impl TestApp {
             })
             .collect();
         let text = format!(
-            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n[[practice.source]]\nname = \"entra\"\n{systems}"
+            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n{SOURCES}{systems}[[practice]]\nname = \"oak\"\n"
         );
         let file = folder.path().join("practice.toml");
         std::fs::write(&file, text).expect("settings can be written");

@@ -1,0 +1,168 @@
+//! Who is at the door: token -> practice and source, and the making of tokens.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+
+use jiff::Timestamp;
+use ring::error::Unspecified;
+use secrecy::ExposeSecret;
+
+use super::{
+    FrontDoor, SourceOptions, answer::RequestId, error::ScimError, location::BaseUrl, token::Token,
+};
+use crate::{
+    ids::{PracticeName, SourceName},
+    intake::Caller,
+    store::StoredToken,
+};
+
+/// A new token: its text, to be shown once, and what is stored of it.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn new_token(
+    practice: &PracticeName,
+    source: &SourceName,
+    expires: Timestamp,
+) -> Result<(String, StoredToken), Unspecified> {
+    let token = Token::generate()?;
+    let stored = StoredToken {
+        id: token.id().clone(),
+        hash: token.hash(),
+        practice: practice.clone(),
+        source: source.clone(),
+        expires,
+        revoked: false,
+    };
+    Ok((token.text().expose_secret().to_owned(), stored))
+}
+
+/// A request whose token was found valid.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// As whom it changes things.
+    pub(super) caller: Caller,
+    /// How its source wants to be treated.
+    pub(super) options: SourceOptions,
+    /// The address it came to.
+    pub(super) base: BaseUrl,
+}
+
+/// Lets a request with a valid token in.
+///
+/// Every other gets the same answer, whatever is wrong with the token.
+pub(super) async fn admit(
+    State(door): State<Arc<FrontDoor>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ScimError> {
+    let (parts, body) = request.into_parts();
+    let visit = find_visit(&door, &parts).await?;
+    request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(Arc::new(visit));
+    Ok(next.run(request).await)
+}
+
+async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError> {
+    let base = BaseUrl::read(parts, door.is_https)?;
+    let request_id = parts
+        .extensions
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
+    let stranger = |reason: &'static str| {
+        tracing::warn!(request.id = %request_id, reason, "turned away a request without a valid token");
+        ScimError::plain(
+            StatusCode::UNAUTHORIZED,
+            "a valid bearer token is needed: make one with `drawbridge token create`",
+        )
+    };
+    let token = bearer(&parts.headers)?.ok_or_else(|| stranger("no token"))?;
+    let stored = door.store.find_token(token.id()).await?;
+    let stored = stored
+        .filter(|stored| token.has_hash(&stored.hash))
+        .ok_or_else(|| stranger("unknown"))?;
+    let now = door.clock.now();
+    if stored.revoked {
+        return Err(stranger("revoked"));
+    }
+    if stored.expires <= now {
+        return Err(stranger("expired"));
+    }
+    let sources = door
+        .practices
+        .get(&stored.practice)
+        .ok_or_else(|| stranger("its practice is not in the settings"))?;
+    door.rate
+        .count(&stored.id, now)
+        .map_err(ScimError::too_many_requests)?;
+    Ok(Visit {
+        caller: Caller {
+            actor: format!("source:{}", stored.source),
+            practice: stored.practice,
+            request_id,
+        },
+        options: sources.get(&stored.source).copied().unwrap_or_default(),
+        base,
+    })
+}
+
+/// The token in the Authorization header; nowhere else is one looked for.
+///
+/// # Errors
+/// 400 when there are two headers: which of them counts would be a guess.
+fn bearer(headers: &HeaderMap) -> Result<Option<Token>, ScimError> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(ScimError::plain(
+            StatusCode::BAD_REQUEST,
+            "the request has two Authorization headers",
+        ));
+    }
+    Ok(first
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .and_then(|(_, token)| Token::parse(token.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values
+            .iter()
+            .map(|value| (header::AUTHORIZATION, value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_a_bearer_token_of_ours_is_read() {
+        let token = Token::generate().unwrap();
+        let text = token.text().expose_secret();
+
+        for value in [format!("Bearer {text}"), format!("bearer  {text}")] {
+            let read = bearer(&headers(&[&value])).unwrap().unwrap();
+            assert_eq!(read.id(), token.id());
+        }
+        for value in [text, &format!("Basic {text}"), "Bearer", "Bearer x"] {
+            assert!(bearer(&headers(&[value])).unwrap().is_none(), "{value}");
+        }
+        assert!(bearer(&HeaderMap::new()).unwrap().is_none());
+    }
+
+    #[test]
+    fn two_authorization_headers_are_refused() {
+        let refusal = bearer(&headers(&["Bearer a", "Bearer b"])).unwrap_err();
+
+        assert_eq!(refusal.status, StatusCode::BAD_REQUEST);
+    }
+}

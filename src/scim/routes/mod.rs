@@ -1,0 +1,80 @@
+//! What there is at which address.
+
+mod discovery;
+mod groups;
+mod users;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use serde_json::Value;
+
+use super::{FrontDoor, answer, error::ScimError, etag, location::BaseUrl, schema::ResourceType};
+
+/// All routes, below the base path.
+pub(super) fn all() -> Router<Arc<FrontDoor>> {
+    Router::new()
+        .merge(users::routes())
+        .merge(groups::routes())
+        .merge(discovery::routes())
+        .merge(unsupported())
+        .fallback(async || ScimError::of_status(StatusCode::NOT_FOUND))
+}
+
+/// What the RFC names and `/ServiceProviderConfig` does not announce.
+fn unsupported() -> Router<Arc<FrontDoor>> {
+    [
+        "/Bulk",
+        "/Me",
+        "/.search",
+        "/Users/.search",
+        "/Groups/.search",
+    ]
+    .into_iter()
+    .fold(Router::new(), |routes, path| {
+        routes.route(
+            path,
+            any(async || {
+                ScimError::plain(
+                    StatusCode::NOT_IMPLEMENTED,
+                    "this part of SCIM is not supported: see ServiceProviderConfig",
+                )
+            }),
+        )
+    })
+}
+
+/// An answer with one resource: its body, where it is, which version it is.
+fn resource(
+    status: StatusCode,
+    kind: &ResourceType,
+    base: &BaseUrl,
+    (id, version): (&str, i64),
+    body: &Value,
+) -> Response {
+    let mut response = answer::json(status, body);
+    let headers = response.headers_mut();
+    if let Ok(location) = HeaderValue::from_str(&base.of(kind, id)) {
+        headers.insert(header::LOCATION, location);
+    }
+    insert_etag(&mut response, version);
+    response
+}
+
+/// An answer without body that says which version the resource has.
+fn bodiless(status: StatusCode, version: i64) -> Response {
+    let mut response = status.into_response();
+    insert_etag(&mut response, version);
+    response
+}
+
+fn insert_etag(response: &mut Response, version: i64) {
+    if let Ok(tag) = HeaderValue::from_str(&etag::of(version)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+}

@@ -1,0 +1,221 @@
+//! `/Users`.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+    routing::get,
+};
+use serde_json::Value;
+
+use super::{bodiless, resource};
+use crate::{
+    ids::UserId,
+    people::{Attributes, User},
+    scim::{
+        FrontDoor, answer, disable,
+        error::ScimError,
+        patch::Patch,
+        projection::Projection,
+        request::{Ask, Payload},
+        schema::USER,
+    },
+    store::StoreError,
+};
+
+pub(super) fn routes() -> Router<Arc<FrontDoor>> {
+    Router::new().route("/Users", get(list).post(create)).route(
+        "/Users/{id}",
+        get(read).put(replace).patch(update).delete(delete),
+    )
+}
+
+async fn list(State(door): State<Arc<FrontDoor>>, ask: Ask) -> Result<Response, ScimError> {
+    let listing = ask.query.listing(&USER)?;
+    let found = door
+        .store
+        .search_users(&ask.visit.caller.practice, &listing.search)
+        .await?;
+    let users = shown(&door, &ask, &found.items, &listing.projection).await?;
+    Ok(answer::json(StatusCode::OK, &listing.answer(&found, users)))
+}
+
+async fn read(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    Path(id): Path<String>,
+) -> Result<Response, ScimError> {
+    let user = door
+        .store
+        .find_user(&ask.visit.caller.practice, &UserId::from(id))
+        .await?
+        .ok_or_else(ScimError::not_found)?;
+    if ask.conditions.is_known(user.version) {
+        return Ok(bodiless(StatusCode::NOT_MODIFIED, user.version));
+    }
+    let projection = ask.query.projection(&USER);
+    let shown = shown(&door, &ask, std::slice::from_ref(&user), &projection).await?;
+    Ok(answer_with(StatusCode::OK, &ask, &user, &shown))
+}
+
+async fn create(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    payload: Payload,
+) -> Result<Response, ScimError> {
+    let patch = Patch::read_resource(&USER, &payload.json()?, ask.mode())?;
+    let user = change(&door, &ask, None, &patch).await?;
+    Ok(changed(&door, StatusCode::CREATED, &ask, &user).await)
+}
+
+async fn replace(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    Path(id): Path<String>,
+    payload: Payload,
+) -> Result<Response, ScimError> {
+    let patch = payload
+        .json()
+        .and_then(|body| Patch::read_resource(&USER, &body, ask.mode()));
+    write(&door, &ask, &UserId::from(id), &payload, patch).await
+}
+
+async fn update(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    Path(id): Path<String>,
+    payload: Payload,
+) -> Result<Response, ScimError> {
+    let patch = payload
+        .json()
+        .and_then(|body| Patch::read(&USER, &body, ask.mode()));
+    write(&door, &ask, &UserId::from(id), &payload, patch).await
+}
+
+async fn delete(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ScimError> {
+    let id = UserId::from(id);
+    let gone = door
+        .intake
+        .change_user(&ask.visit.caller, Some(&id), |before| {
+            if let Some(before) = before {
+                ask.conditions.check(before.version)?;
+            }
+            Ok(None)
+        })
+        .await
+        .map_err(ScimError::from);
+    if let Err(error) = gone {
+        record_refusal(&door, &ask, &id, &error).await;
+        return Err(error);
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes a User as PUT and PATCH do. A disable that has to be refused, for whatever reason, is
+/// recorded: somebody was to lose access and did not.
+async fn write(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &UserId,
+    payload: &Payload,
+    patch: Result<Patch, ScimError>,
+) -> Result<Response, ScimError> {
+    let user = match patch {
+        Ok(patch) => change(door, ask, Some(id), &patch).await,
+        Err(error) => Err(error),
+    };
+    match user {
+        Ok(user) => Ok(changed(door, StatusCode::OK, ask, &user).await),
+        Err(error) => {
+            if disable::is_asked_for(&payload.bytes) {
+                record_refusal(door, ask, id, &error).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+async fn change(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: Option<&UserId>,
+    patch: &Patch,
+) -> Result<User, ScimError> {
+    let nothing = Attributes::new();
+    let user = door
+        .intake
+        .change_user(&ask.visit.caller, id, |before| {
+            if let Some(before) = before {
+                ask.conditions.check(before.version)?;
+            }
+            let before = before.map_or(&nothing, |user| &user.attributes);
+            let mut after = patch.apply(before)?;
+            // A new User of whom nothing is said may get in.
+            after.entry("active").or_insert(Value::Bool(true));
+            Ok(Some(after))
+        })
+        .await?;
+    user.ok_or_else(|| ScimError::of_status(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+/// Somebody nobody knows cannot be disabled, so a 404 is no refusal.
+async fn record_refusal(door: &FrontDoor, ask: &Ask, id: &UserId, error: &ScimError) {
+    if error.status != StatusCode::NOT_FOUND {
+        door.intake
+            .record_refused_disable(&ask.visit.caller, id, error.detail)
+            .await;
+    }
+}
+
+/// The answer to a change that was committed. It is told even when the groups cannot be read now: an
+/// error would make the client repeat what is done.
+async fn changed(door: &FrontDoor, status: StatusCode, ask: &Ask, user: &User) -> Response {
+    let projection = ask.query.projection(&USER);
+    let shown = match shown(door, ask, std::slice::from_ref(user), &projection).await {
+        Ok(shown) => shown,
+        Err(error) => {
+            tracing::warn!(error = %error, "answered a change without the groups of the User");
+            vec![show(ask, user.to_json(&[]), &projection)]
+        }
+    };
+    answer_with(status, ask, user, &shown)
+}
+
+fn answer_with(status: StatusCode, ask: &Ask, user: &User, shown: &[Value]) -> Response {
+    let body = shown.first().unwrap_or(&Value::Null);
+    let which = (user.id.as_str(), user.version);
+    resource(status, &USER, &ask.visit.base, which, body)
+}
+
+/// The Users as the client is to see them, with their groups.
+async fn shown(
+    door: &FrontDoor,
+    ask: &Ask,
+    users: &[User],
+    projection: &Projection,
+) -> Result<Vec<Value>, StoreError> {
+    let ids: Vec<UserId> = users.iter().map(|user| user.id.clone()).collect();
+    let groups = door
+        .store
+        .groups_of(&ask.visit.caller.practice, &ids)
+        .await?;
+    Ok(users
+        .iter()
+        .map(|user| {
+            let groups = groups.get(&user.id).map_or(&[][..], Vec::as_slice);
+            show(ask, user.to_json(groups), projection)
+        })
+        .collect())
+}
+
+fn show(ask: &Ask, mut user: Value, projection: &Projection) -> Value {
+    ask.visit.base.complete(&USER, &mut user);
+    projection.apply(&USER, user)
+}

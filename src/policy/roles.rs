@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    fn facts(value: serde_json::Value, groups: &[&str]) -> Facts {
+    fn facts(value: Value, groups: &[&str]) -> Facts {
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         Facts::of(value.as_object().unwrap(), &groups)
     }

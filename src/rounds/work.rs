@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drawbridge_sdk::{
-    Ask, CallError, Change, CloseCall, Finality, Observation, OpenCall, Outcome, Subject,
+    Ask, CallError, Change, CloseCall, Finality, Observation, OpenCall, Outcome, Subject, Way,
 };
 use jiff::Timestamp;
 
@@ -116,6 +116,12 @@ async fn send(system: &System, door: &Door, subject: Subject) -> Result<Outcome,
                 connector.close(&call).await
             })
             .await
+        }
+        Wanted::Open(opening) if door.way == Way::Forwarding && opening.forward_to.is_none() => {
+            Err(CallError::needs_human(
+                "nobody is named to take over this mail: name the manager at the identity provider, or `forward_to` in the \
+             system's settings, or forward it by hand and sign with `drawbridge attest`",
+            ))
         }
         Wanted::Open(opening) => {
             let call = OpenCall {

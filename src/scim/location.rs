@@ -7,9 +7,8 @@ use serde_json::Value;
 use super::{
     BASE_PATH,
     error::ScimError,
-    schema::{GROUP, ResourceType, USER},
+    schema::{GROUP, ResourceType},
 };
-use crate::people::ENTERPRISE_USER;
 
 /// What stays readable in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -62,8 +61,7 @@ impl BaseUrl {
         )
     }
 
-    /// Adds what only the front door knows: `meta.location`, and a `$ref` wherever a resource points
-    /// at another.
+    /// Adds what only the front door knows: `meta.location`, and where the groups of a User are.
     pub(super) fn complete(&self, kind: &ResourceType, resource: &mut Value) {
         if let Some(id) = resource.get("id").and_then(Value::as_str) {
             let location = self.of(kind, id);
@@ -71,24 +69,15 @@ impl BaseUrl {
                 meta.insert("location".to_owned(), location.into());
             }
         }
-        self.add_reference(resource.get_mut("groups"), &GROUP);
-        self.add_reference(resource.get_mut("members"), &USER);
-        let manager = resource
-            .get_mut(ENTERPRISE_USER)
-            .and_then(|extension| extension.get_mut("manager"));
-        self.add_reference(manager, &USER);
-    }
-
-    fn add_reference(&self, place: Option<&mut Value>, kind: &ResourceType) {
-        let elements = match place {
-            Some(Value::Array(elements)) => elements.as_mut_slice(),
-            Some(one) => std::slice::from_mut(one),
-            None => return,
-        };
-        for element in elements.iter_mut().filter_map(Value::as_object_mut) {
-            if let Some(id) = element.get("value").and_then(Value::as_str) {
-                let reference = self.of(kind, id);
-                element.insert("$ref".to_owned(), reference.into());
+        let groups = resource.get_mut("groups").and_then(Value::as_array_mut);
+        for group in groups
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
+            if let Some(id) = group.get("value").and_then(Value::as_str) {
+                let reference = self.of(&GROUP, id);
+                group.insert("$ref".to_owned(), reference.into());
             }
         }
     }
@@ -100,6 +89,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::scim::schema::USER;
 
     fn base(hosts: &[&str]) -> Result<BaseUrl, ScimError> {
         let mut request = Request::builder().uri("/scim/v2/Users");
@@ -127,12 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn what_points_at_another_resource_says_where_it_is() {
+    fn a_user_says_where_it_is_and_where_its_groups_are() {
         let base = base(&["x"]).unwrap();
         let mut user = json!({
             "id": "u1",
             "groups": [{"value": "g1"}],
-            ENTERPRISE_USER: {"manager": {"value": "m1"}},
             "meta": {"resourceType": "User"},
         });
 
@@ -140,9 +129,5 @@ mod tests {
 
         assert_eq!(user["meta"]["location"], "https://x/scim/v2/Users/u1");
         assert_eq!(user["groups"][0]["$ref"], "https://x/scim/v2/Groups/g1");
-        assert_eq!(
-            user[ENTERPRISE_USER]["manager"]["$ref"],
-            "https://x/scim/v2/Users/m1"
-        );
     }
 }

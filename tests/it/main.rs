@@ -1,10 +1,19 @@
 //! Everything from the outside in, in one test binary.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops where it stands"
+)]
 
 mod architecture;
+#[cfg(feature = "real-systems")]
+mod canaille_locks_a_user;
 mod rounds_closing;
 mod rounds_failures;
 mod rounds_opening;
 mod rounds_reading;
+mod scim_answers;
+mod scim_departure;
+mod scim_hostile;
 mod scim_idp;
 mod store_suite;
 mod support;

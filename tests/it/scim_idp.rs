@@ -86,15 +86,15 @@ fn recordings() -> &'static Path {
 
 async fn replay_folder(folder: &str) {
     let mut files: Vec<_> = fs::read_dir(recordings().join(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path())
         .collect();
     files.sort();
     let mut wrong = Vec::new();
     for file in files {
-        let recording: Recording = serde_json::from_str(&fs::read_to_string(&file).unwrap())
+        let recording: Recording = serde_json::from_str(&fs::read_to_string(&file).expect("text"))
             .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-        let name = format!("{folder}/{}", file.file_name().unwrap().display());
+        let name = format!("{folder}/{}", file.file_name().expect("a name").display());
         wrong.extend(
             replay(&recording)
                 .await
@@ -184,7 +184,7 @@ fn problems(step: &Step, answer: &Answer, memory: &Memory) -> Vec<String> {
     }
     for (pointer, expected) in &step.expect {
         let expected: Value =
-            serde_json::from_str(&recalled(&expected.to_string(), memory)).unwrap();
+            serde_json::from_str(&recalled(&expected.to_string(), memory)).expect("JSON");
         let found = answer.body.pointer(pointer).unwrap_or(&Value::Null);
         if *found != expected {
             problems.push(format!(

@@ -1,6 +1,6 @@
 //! The Group.
 
-use super::{Attribute, ResourceType, Schema};
+use super::{Attribute, REFERENCE, ResourceType, Schema};
 use crate::people::CORE_GROUP;
 
 /// The Group resource.
@@ -32,7 +32,7 @@ static CORE: Schema = Schema {
                     .case_exact()
                     .immutable()
                     .identifier(),
-                Attribute::reference("$ref", "Where the User is.", &["User"]).read_only(),
+                REFERENCE,
                 Attribute::text("type", "What the member is.")
                     .canonical(&["User"])
                     .read_only(),

@@ -12,7 +12,7 @@ pub fn kinds() -> Vec<Kind> {
         drawbridge_radius::kind(),
         drawbridge_sandbox::kind(),
         //TMP drawbridge_scim::kind(),
-        //TMP drawbridge_tryton::kind(),
+        drawbridge_tryton::kind(),
     ]
 }
 

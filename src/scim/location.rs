@@ -1,14 +1,17 @@
 //! Where things are: the address the request came to, and the addresses made of it.
 
+use std::slice;
+
 use axum::http::{StatusCode, header, request::Parts};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     BASE_PATH,
     error::ScimError,
-    schema::{GROUP, ResourceType},
+    schema::{GROUP, ResourceType, USER},
 };
+use crate::people::ENTERPRISE_USER;
 
 /// What stays readable in a path segment.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
@@ -61,7 +64,8 @@ impl BaseUrl {
         )
     }
 
-    /// Adds what only the front door knows: `meta.location`, and where the groups of a User are.
+    /// Adds what only the front door knows: `meta.location`, and a `$ref` wherever a resource points
+    /// at another.
     pub(super) fn complete(&self, kind: &ResourceType, resource: &mut Value) {
         if let Some(id) = resource.get("id").and_then(Value::as_str) {
             let location = self.of(kind, id);
@@ -69,18 +73,37 @@ impl BaseUrl {
                 meta.insert("location".to_owned(), location.into());
             }
         }
-        let groups = resource.get_mut("groups").and_then(Value::as_array_mut);
-        for group in groups
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_object_mut)
-        {
-            if let Some(id) = group.get("value").and_then(Value::as_str) {
-                let reference = self.of(&GROUP, id);
-                group.insert("$ref".to_owned(), reference.into());
-            }
+        for group in elements(resource.get_mut("groups")) {
+            self.add_reference(&GROUP, group);
+        }
+        for member in elements(resource.get_mut("members")) {
+            self.add_reference(&USER, member);
+            member.insert("type".to_owned(), USER.name.into());
+        }
+        let manager = resource
+            .get_mut(ENTERPRISE_USER)
+            .and_then(|extension| extension.get_mut("manager"));
+        for manager in elements(manager) {
+            self.add_reference(&USER, manager);
         }
     }
+
+    fn add_reference(&self, kind: &ResourceType, element: &mut Map<String, Value>) {
+        if let Some(id) = element.get("value").and_then(Value::as_str) {
+            let reference = self.of(kind, id);
+            element.insert("$ref".to_owned(), reference.into());
+        }
+    }
+}
+
+/// The objects of a list, or the only one.
+fn elements(place: Option<&mut Value>) -> impl Iterator<Item = &mut Map<String, Value>> {
+    let elements = match place {
+        Some(Value::Array(elements)) => elements.as_mut_slice(),
+        Some(one) => slice::from_mut(one),
+        None => &mut [],
+    };
+    elements.iter_mut().filter_map(Value::as_object_mut)
 }
 
 #[cfg(test)]
@@ -89,7 +112,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::scim::schema::USER;
 
     fn base(hosts: &[&str]) -> Result<BaseUrl, ScimError> {
         let mut request = Request::builder().uri("/scim/v2/Users");
@@ -117,11 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_user_says_where_it_is_and_where_its_groups_are() {
+    fn what_points_at_another_resource_says_where_it_is() {
         let base = base(&["x"]).unwrap();
         let mut user = json!({
             "id": "u1",
             "groups": [{"value": "g1"}],
+            ENTERPRISE_USER: {"manager": {"value": "m1"}},
             "meta": {"resourceType": "User"},
         });
 
@@ -129,5 +152,9 @@ mod tests {
 
         assert_eq!(user["meta"]["location"], "https://x/scim/v2/Users/u1");
         assert_eq!(user["groups"][0]["$ref"], "https://x/scim/v2/Groups/g1");
+        assert_eq!(
+            user[ENTERPRISE_USER]["manager"]["$ref"],
+            "https://x/scim/v2/Users/m1"
+        );
     }
 }

@@ -5,6 +5,7 @@
 )]
 
 mod architecture;
+mod bad_input;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod rounds_closing;

@@ -168,7 +168,12 @@ async fn groups_and_users_point_at_each_other() {
     let base = format!("http://{}/scim/v2", provider.address);
     assert_eq!(
         group.body["members"],
-        json!([{"value": id, "display": "Nina"}])
+        json!([{
+            "value": id,
+            "display": "Nina",
+            "type": "User",
+            "$ref": format!("{base}/Users/{id}"),
+        }])
     );
     assert_eq!(
         user.body["groups"],

@@ -346,13 +346,18 @@ async fn a_header_cannot_be_made_of_what_is_stored() {
     let answer = provider
         .post(
             "/Groups",
-            &json!({"displayName": "Ward\r\nX: y", "members": members.clone()}),
+            &json!({"displayName": "Ward\r\nX: y", "members": &members}),
         )
         .await;
 
     assert_eq!(answer.status, 201);
     assert!(answer.headers.get("set-cookie").is_none());
-    assert_eq!(answer.body["members"], members);
+    assert_eq!(answer.body["members"][0]["value"], members[0]["value"]);
+    assert!(
+        answer.body["members"][0]["$ref"]
+            .as_str()
+            .is_some_and(|reference| reference.ends_with("/Users/x%0D%0ASet-Cookie%3A%20y"))
+    );
 }
 
 #[tokio::test]

@@ -189,8 +189,10 @@ fn extension(
 ) -> Result<Vec<Step>, ScimError> {
     match value {
         Value::Object(parts) => {
+            // Some clients name the extension's schema in it once more.
             let qualified = parts
                 .iter()
+                .filter(|(name, _)| !name.eq_ignore_ascii_case("schemas"))
                 .map(|(name, value)| (format!("{}:{name}", schema.urn), value.clone()))
                 .collect();
             members(kind, &qualified, set, mode)

@@ -24,6 +24,9 @@ pub struct Attribute {
     pub case_exact: bool,
     /// Who may write it.
     pub mutability: Mutability,
+    /// Whether the bridge works it out from the rest, whatever was sent: what a client says of an
+    /// address may be true elsewhere only.
+    pub computed: bool,
     /// When it is in an answer.
     pub returned: Returned,
     /// Whether two resources may have the same value.
@@ -103,6 +106,7 @@ impl Attribute {
             always_set: false,
             case_exact: false,
             mutability: Mutability::ReadWrite,
+            computed: false,
             returned: Returned::Default,
             uniqueness: Uniqueness::None,
             canonical_values: &[],
@@ -178,6 +182,11 @@ impl Attribute {
         self
     }
 
+    pub(super) const fn computed(mut self) -> Self {
+        self.computed = true;
+        self
+    }
+
     pub(super) const fn write_only(mut self) -> Self {
         self.mutability = Mutability::WriteOnly;
         self
@@ -220,10 +229,11 @@ impl Attribute {
 
     /// Whether what a client writes is kept.
     pub fn is_kept(&self) -> bool {
-        matches!(
+        let is_writable = matches!(
             self.mutability,
             Mutability::ReadWrite | Mutability::Immutable
-        )
+        );
+        is_writable && !self.computed
     }
 }
 

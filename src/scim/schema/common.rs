@@ -37,13 +37,3 @@ pub(super) static COMMON: &[Attribute] = &[
     )
     .read_only(),
 ];
-
-/// Where the User is that a client points at. Clients point at Users the bridge does not know (yet),
-/// and in words of their own, so an address would be a guess.
-pub(super) const REFERENCE: Attribute = Attribute::reference(
-    "$ref",
-    "Taken so that no client fails, and not kept: `value` says who is meant.",
-    &["User"],
-)
-.write_only()
-.never_shown();

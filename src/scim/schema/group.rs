@@ -1,6 +1,6 @@
 //! The Group.
 
-use super::{Attribute, REFERENCE, ResourceType, Schema};
+use super::{Attribute, ResourceType, Schema};
 use crate::people::CORE_GROUP;
 
 /// The Group resource.
@@ -32,10 +32,13 @@ static CORE: Schema = Schema {
                     .case_exact()
                     .immutable()
                     .identifier(),
-                REFERENCE,
-                Attribute::text("type", "What the member is.")
+                Attribute::reference("$ref", "Where the User is.", &["User"])
+                    .immutable()
+                    .computed(),
+                Attribute::text("type", "What the member is: the bridge knows Users.")
                     .canonical(&["User"])
-                    .read_only(),
+                    .immutable()
+                    .computed(),
                 Attribute::text("display", "How the source calls the member.").immutable(),
             ],
         )

@@ -11,8 +11,6 @@ mod names;
 mod user;
 mod value;
 
-use common::REFERENCE;
-
 pub use attribute::{Attribute, Kind, Mutability, Returned, Uniqueness};
 pub use group::GROUP;
 pub(super) use names::is_name_byte;

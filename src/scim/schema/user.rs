@@ -1,6 +1,6 @@
 //! The User and its enterprise extension.
 
-use super::{Attribute, REFERENCE, ResourceType, Schema};
+use super::{Attribute, ResourceType, Schema};
 use crate::people::{CORE_USER, ENTERPRISE_USER};
 
 /// The User resource.
@@ -197,7 +197,7 @@ static ENTERPRISE: Schema = Schema {
                 Attribute::text("value", "The manager's id.")
                     .case_exact()
                     .identifier(),
-                REFERENCE,
+                Attribute::reference("$ref", "Where the manager is.", &["User"]).computed(),
                 Attribute::text("displayName", "The manager's name.").read_only(),
             ],
         ),

@@ -4,6 +4,7 @@ use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use drawbridge_sdk::{BuildContext, Connector};
 use tokio::sync::{Notify, watch};
+use tower::limit::GlobalConcurrencyLimitLayer;
 
 use crate::{
     clock::Clock,
@@ -275,12 +276,15 @@ impl Bridge {
 
     /// The routes of the listener: the front door, and whether the bridge is well.
     pub fn router(&self, settings: &Settings) -> axum::Router {
+        let at_a_time = GlobalConcurrencyLimitLayer::new(settings.limits.concurrency);
         crate::scim::router(crate::scim::FrontDoor::new(
             self.store.clone(),
             self.intake.clone(),
             settings,
             Arc::clone(&self.clock),
         ))
+        .layer(at_a_time)
+        // Health is answered however busy the front door is.
         .merge(crate::lifecycle::router(self.store.clone()))
     }
 }

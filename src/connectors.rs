@@ -11,7 +11,7 @@ pub fn kinds() -> Vec<Kind> {
         drawbridge_manual::kind(),
         drawbridge_radius::kind(),
         drawbridge_sandbox::kind(),
-        //TMP drawbridge_scim::kind(),
+        drawbridge_scim::kind(),
         drawbridge_tryton::kind(),
     ]
 }

@@ -2,7 +2,7 @@
 //!
 //! - [`roles`]: the role matrix
 //! - [`category`]: what kinds of systems there are
-//! - [`plan`]: a change of a person to wanted doors with deadlines
+//! - [`mod@plan`]: a change of a person to wanted doors with deadlines
 
 pub mod category;
 pub mod plan;

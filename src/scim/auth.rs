@@ -76,14 +76,8 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         .get::<RequestId>()
         .map(|id| id.0.clone())
         .unwrap_or_default();
-    let stranger = |reason: &'static str| {
-        tracing::warn!(request.id = %request_id, reason, "turned away a request without a valid token");
-        ScimError::plain(
-            StatusCode::UNAUTHORIZED,
-            "a valid bearer token is needed: make one with `drawbridge token create`",
-        )
-    };
-    let token = bearer(&parts.headers)?.ok_or_else(|| stranger("no token"))?;
+    let token = bearer(&parts.headers)?.ok_or_else(|| turn_away(&request_id, "", "no token"))?;
+    let stranger = |reason| turn_away(&request_id, token.id().as_str(), reason);
     let stored = door.store.find_token(token.id()).await?;
     let stored = stored
         .filter(|stored| token.has_hash(&stored.hash))
@@ -111,6 +105,20 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         options: sources.get(&stored.source).copied().unwrap_or_default(),
         base,
     })
+}
+
+/// The one answer to every request without a valid token. The log says why.
+fn turn_away(request_id: &str, token_id: &str, reason: &'static str) -> ScimError {
+    tracing::warn!(
+        request.id = request_id,
+        token.id = token_id,
+        reason,
+        "turned away a request without a valid token"
+    );
+    ScimError::plain(
+        StatusCode::UNAUTHORIZED,
+        "a valid bearer token is needed: make one with `drawbridge token create`",
+    )
 }
 
 /// The token in the Authorization header; nowhere else is one looked for.

@@ -197,7 +197,7 @@ impl From<StoreError> for ScimError {
     }
 }
 
-/// The body is written on the way out, by [`super::answer`], which knows the request's id.
+/// The body is written on the way out, by `answer`, which knows the request's id.
 impl IntoResponse for ScimError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

@@ -34,7 +34,8 @@ impl Projection {
         attributes: Option<&str>,
         excluded: Option<&str>,
     ) -> Self {
-        match (attributes, excluded) {
+        let named = |names: &&str| !names.trim().is_empty();
+        match (attributes.filter(named), excluded.filter(named)) {
             (Some(names), _) => Self::Only(choices(kind, names)),
             (None, Some(names)) => Self::Without(choices(kind, names)),
             (None, None) => Self::All,
@@ -220,6 +221,11 @@ mod tests {
             shown(Some("id"), None),
             json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "1"})
         );
+    }
+
+    #[test]
+    fn naming_nothing_chooses_everything() {
+        assert_eq!(shown(Some(""), Some(" ")), nina());
     }
 
     #[test]

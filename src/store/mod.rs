@@ -1,6 +1,6 @@
 //! THE ARCHIVE: all SQL, for SQLite and PostgreSQL from one text.
 //!
-//! - [`write`]: the transaction every change goes through, which also writes the evidence
+//! - [`mod@write`]: the transaction every change goes through, which also writes the evidence
 //! - [`resources`], [`search`]: SCIM Users and Groups
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made

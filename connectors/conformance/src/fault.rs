@@ -1,7 +1,9 @@
 //! How a system can misbehave on demand.
 
+use drawbridge_sdk::FailureClass;
+
 /// One way of misbehaving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// Nobody listens.
     ConnectionRefused,
@@ -31,4 +33,54 @@ pub enum Fault {
     Blind,
     /// Answers with an error inside a success.
     ErrorInsideSuccess,
+}
+
+impl Fault {
+    /// Every fault that the rules ask for.
+    pub const ALL: [Self; 18] = [
+        Self::ConnectionRefused,
+        Self::Silence,
+        Self::AnswerLost,
+        Self::CutMidAnswer,
+        Self::Status(500),
+        Self::Status(503),
+        Self::Status(400),
+        Self::Status(403),
+        Self::Status(409),
+        Self::RetryAfter(429, 120),
+        Self::HtmlPage,
+        Self::TruncatedJson,
+        Self::HugeBody,
+        Self::Redirect,
+        Self::SaysYesDoesNothing,
+        Self::SomebodyElse,
+        Self::Blind,
+        Self::ErrorInsideSuccess,
+    ];
+
+    /// The class a connector has to give it, or `None` where the fault is no failure of a call.
+    pub const fn class(self) -> Option<FailureClass> {
+        match self {
+            Self::ConnectionRefused | Self::Silence | Self::AnswerLost | Self::CutMidAnswer => {
+                Some(FailureClass::Retryable)
+            }
+            Self::Status(status) | Self::RetryAfter(status, _) => {
+                Some(FailureClass::of_status(status))
+            }
+            Self::HtmlPage
+            | Self::TruncatedJson
+            | Self::HugeBody
+            | Self::Redirect
+            | Self::ErrorInsideSuccess => Some(FailureClass::Contract),
+            Self::SaysYesDoesNothing | Self::SomebodyElse | Self::Blind => None,
+        }
+    }
+
+    /// Whether only changing requests meet it, so that reading goes on as before.
+    pub const fn spares_reads(self) -> bool {
+        matches!(
+            self,
+            Self::Status(_) | Self::SaysYesDoesNothing | Self::AnswerLost
+        )
+    }
 }

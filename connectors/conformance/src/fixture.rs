@@ -1,9 +1,9 @@
 //! What a connector's author supplies to the suite: a system to test against.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use drawbridge_sdk::{Connector, Subject};
+use drawbridge_sdk::{Connector, FailureClass, Subject, Way};
 
 use crate::fault::Fault;
 
@@ -11,6 +11,9 @@ use crate::fault::Fault;
 ///
 /// Everything here asks or changes the *system itself*, never through the connector under test, so
 /// that the connector's word is never its own proof.
+///
+/// Each rule starts a fixture of its own and rules run at the same time: a fixture over one shared
+/// real system makes the names it is given unique.
 #[async_trait]
 pub trait Fixture: Send + Sync + Sized + 'static {
     /// Starts a fresh system that knows the service account and the canary, and nobody else.
@@ -61,4 +64,36 @@ pub trait Fixture: Send + Sync + Sized + 'static {
     /// Secrets that must never be seen in a receipt, an error or `Debug`: the service account's
     /// password or token, passwords of accounts.
     fn secrets(&self) -> Vec<String>;
+
+    /// The way in that is tested.
+    fn way(&self) -> Way {
+        Way::Account
+    }
+
+    /// Where an opened door forwards mail to, for [`Way::Forwarding`].
+    fn forward_to(&self) -> Option<String> {
+        None
+    }
+
+    /// The `call_timeout` its connectors were built with. Short, so that silence is tested quickly.
+    fn call_timeout(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    /// Whether an account has exactly one level, so that a new one takes the place of the old.
+    fn has_one_level_only(&self) -> bool {
+        false
+    }
+
+    /// Blocks the account as the system's own administrator would, leaving its sessions open, and
+    /// says whether that can be done.
+    async fn block_by_hand(&self, _subject: &Subject) -> bool {
+        false
+    }
+
+    /// The class this system's connector gives a fault, where a documented peculiarity of the system
+    /// makes it another than [`Fault::class`].
+    fn class_of(&self, fault: Fault) -> Option<FailureClass> {
+        fault.class()
+    }
 }

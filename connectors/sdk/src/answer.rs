@@ -46,10 +46,12 @@ impl Outcome {
 
     /// The first step that failed, if one did.
     pub fn failure(&self) -> Option<&CallError> {
-        [&self.blocked, &self.sessions_ended].into_iter().find_map(|effect| match effect {
-            Effect::Failed(error) => Some(error),
-            _ => None,
-        })
+        [&self.blocked, &self.sessions_ended]
+            .into_iter()
+            .find_map(|effect| match effect {
+                Effect::Failed(error) => Some(error),
+                _ => None,
+            })
     }
 }
 
@@ -137,7 +139,10 @@ impl Account {
     pub fn belongs_to(&self, subject: &Subject) -> bool {
         subject.owns(self.id.as_str())
             || subject.bears(&self.login)
-            || self.identifiers.iter().any(|identifier| subject.bears(identifier))
+            || self
+                .identifiers
+                .iter()
+                .any(|identifier| subject.bears(identifier))
     }
 }
 

@@ -129,7 +129,11 @@ pub struct BuildContext {
 impl BuildContext {
     /// A context for tests and tools: relative paths start in the current folder, 20 s per call.
     pub fn named(system: &str) -> Self {
-        Self { system: system.to_owned(), base_dir: PathBuf::from("."), call_timeout: Duration::from_secs(20) }
+        Self {
+            system: system.to_owned(),
+            base_dir: PathBuf::from("."),
+            call_timeout: Duration::from_secs(20),
+        }
     }
 }
 
@@ -152,7 +156,8 @@ pub enum SettingsError {
     },
 }
 
-type BuildFn = dyn Fn(Value, &BuildContext) -> Result<Arc<dyn Connector>, SettingsError> + Send + Sync;
+type BuildFn =
+    dyn Fn(Value, &BuildContext) -> Result<Arc<dyn Connector>, SettingsError> + Send + Sync;
 
 /// One kind of connector, as registered in the server's list.
 #[derive(Clone)]
@@ -198,13 +203,19 @@ impl Kind {
     /// # Errors
     /// When a key is unknown, missing or unusable, or a secret reference leads nowhere. Nothing is
     /// sent to the system.
-    pub fn build(&self, settings: Value, context: &BuildContext) -> Result<Arc<dyn Connector>, SettingsError> {
+    pub fn build(
+        &self,
+        settings: Value,
+        context: &BuildContext,
+    ) -> Result<Arc<dyn Connector>, SettingsError> {
         (self.build)(settings, context)
     }
 }
 
 impl std::fmt::Debug for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Kind").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Kind")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }

@@ -40,9 +40,16 @@ impl FailureClass {
 
     /// The class with this stored name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Retryable, Self::Credential, Self::Refused, Self::Gone, Self::Contract, Self::NeedsHuman]
-            .into_iter()
-            .find(|class| class.as_str() == name)
+        [
+            Self::Retryable,
+            Self::Credential,
+            Self::Refused,
+            Self::Gone,
+            Self::Contract,
+            Self::NeedsHuman,
+        ]
+        .into_iter()
+        .find(|class| class.as_str() == name)
     }
 
     /// The class of an HTTP status that is not a success.
@@ -51,7 +58,9 @@ impl FailureClass {
             401 => Self::Credential,
             404 | 410 => Self::Gone,
             408 | 412 | 425 | 429 | 500..=599 => Self::Retryable,
-            400 | 402 | 403 | 406 | 407 | 409 | 411 | 413..=424 | 426..=428 | 430..=499 => Self::Refused,
+            400 | 402 | 403 | 406 | 407 | 409 | 411 | 413..=424 | 426..=428 | 430..=499 => {
+                Self::Refused
+            }
             _ => Self::Contract,
         }
     }
@@ -96,7 +105,13 @@ pub struct CallError {
 impl CallError {
     /// A failure of this class.
     pub fn new(class: FailureClass, finality: Finality, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), finality, retry_after: None, receipts: Vec::new() }
+        Self {
+            class,
+            message: message.into(),
+            finality,
+            retry_after: None,
+            receipts: Vec::new(),
+        }
     }
 
     /// The system's answer makes no sense. Its final answer was received.

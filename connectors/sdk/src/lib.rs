@@ -11,6 +11,7 @@
 //! - [`secret`]: secrets by reference
 //! - [`redact`]: what keeps passwords, tokens and patient data out of receipts
 //! - [`http`]: the one HTTP client: timeouts, no redirects, a response cap, rustls
+//! - `sql` (a feature): a system's own tables
 //!
 //! A connector makes one try. It never sleeps, retries or schedules: the server does. It says what
 //! happened, never more than it saw.
@@ -23,9 +24,15 @@ pub mod http;
 pub mod receipt;
 pub mod redact;
 pub mod secret;
+#[cfg(feature = "sql")]
+pub mod sql;
+mod strict_json;
 pub mod subject;
 
-pub use answer::{Account, AccountPage, AccountState, Canary, Change, Effect, Observation, Outcome, Residual, Sessions};
+pub use answer::{
+    Account, AccountPage, AccountState, Canary, Change, Effect, Observation, Outcome, Residual,
+    Sessions,
+};
 pub use call::{Ask, CloseCall, Cursor, OpenCall};
 pub use connector::{BuildContext, Capabilities, Connector, Health, Kind, SettingsError};
 pub use failure::{CallError, FailureClass, Finality};

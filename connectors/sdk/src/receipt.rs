@@ -25,7 +25,12 @@ pub struct Receipt {
 
 impl Receipt {
     /// A receipt of one step. The excerpt passes the redactor and is capped.
-    pub fn new(step: &str, request: impl Into<String>, status: Option<String>, answer: &str) -> Self {
+    pub fn new(
+        step: &str,
+        request: impl Into<String>,
+        status: Option<String>,
+        answer: &str,
+    ) -> Self {
         Self {
             step: step.to_owned(),
             request: request.into(),

@@ -26,10 +26,14 @@ pub enum SecretRef {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     /// The environment variable is not set, or empty.
-    #[error("environment variable `{0}` is not set: export it before starting, or use {{ file = \"...\" }}")]
+    #[error(
+        "environment variable `{0}` is not set: export it before starting, or use {{ file = \"...\" }}"
+    )]
     Env(String),
     /// The file cannot be read, or is empty.
-    #[error("secret file `{path}` cannot be used ({problem}): create it readable by this user alone")]
+    #[error(
+        "secret file `{path}` cannot be used ({problem}): create it readable by this user alone"
+    )]
     File {
         /// The path as resolved.
         path: PathBuf,
@@ -47,7 +51,9 @@ impl SecretRef {
     pub fn bind(&self, base_dir: &Path) -> Result<Secret, SecretError> {
         let source = match self {
             Self::Env { .. } => self.clone(),
-            Self::File { file } => Self::File { file: base_dir.join(file) },
+            Self::File { file } => Self::File {
+                file: base_dir.join(file),
+            },
         };
         let secret = Secret { source };
         secret.read()?;
@@ -74,9 +80,17 @@ impl Secret {
                 _ => Err(SecretError::Env(env.clone())),
             },
             SecretRef::File { file } => {
-                let unusable = |problem: String| SecretError::File { path: file.clone(), problem };
-                let text = std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
-                let secret = SecretString::from(text.strip_suffix('\n').unwrap_or(&text).trim_end_matches('\r'));
+                let unusable = |problem: String| SecretError::File {
+                    path: file.clone(),
+                    problem,
+                };
+                let text =
+                    std::fs::read_to_string(file).map_err(|error| unusable(error.to_string()))?;
+                let secret = SecretString::from(
+                    text.strip_suffix('\n')
+                        .unwrap_or(&text)
+                        .trim_end_matches('\r'),
+                );
                 if secret.expose_secret().is_empty() {
                     return Err(unusable("it is empty".to_owned()));
                 }
@@ -88,6 +102,10 @@ impl Secret {
 
 impl From<SecretError> for crate::failure::CallError {
     fn from(error: SecretError) -> Self {
-        Self::new(crate::FailureClass::Credential, crate::Finality::NotSent, error.to_string())
+        Self::new(
+            crate::FailureClass::Credential,
+            crate::Finality::NotSent,
+            error.to_string(),
+        )
     }
 }

@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How one gets in. A connector says which ways it knows; `Account` is the default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
     /// A login of one's own.
@@ -25,8 +27,14 @@ pub enum Way {
 
 impl Way {
     /// Every way, in the order they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Account, Self::Forwarding, Self::Badge, Self::Key, Self::Device, Self::SharedSecret];
+    pub const ALL: [Self; 6] = [
+        Self::Account,
+        Self::Forwarding,
+        Self::Badge,
+        Self::Key,
+        Self::Device,
+        Self::SharedSecret,
+    ];
 
     /// The name as it is stored and printed, for example `shared_secret`.
     pub const fn as_str(self) -> &'static str {
@@ -114,10 +122,15 @@ impl Subject {
     /// ignore filters and answer with everybody.
     pub fn bears(&self, identifier: &str) -> bool {
         let wanted = identifier.to_lowercase();
-        [&self.user_names, &self.external_ids, &self.emails, &self.employee_numbers]
-            .into_iter()
-            .flatten()
-            .any(|own| own.to_lowercase() == wanted)
+        [
+            &self.user_names,
+            &self.external_ids,
+            &self.emails,
+            &self.employee_numbers,
+        ]
+        .into_iter()
+        .flatten()
+        .any(|own| own.to_lowercase() == wanted)
     }
 
     /// Says whether this door owns the account with this id.

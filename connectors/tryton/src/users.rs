@@ -35,7 +35,7 @@ impl User {
         Some(Self {
             id: record.get("id")?.as_i64()?,
             login: record.get("login")?.as_str()?.to_owned(),
-            active: record.get("active")?.as_bool()?,
+            active: flag(record.get("active")?)?,
             email: record
                 .get("email")
                 .and_then(Value::as_str)
@@ -101,6 +101,11 @@ impl User {
             identifiers: self.email.iter().cloned().collect(),
         }
     }
+}
+
+/// A boolean, which a server on SQLite writes as 0 or 1.
+fn flag(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_i64().map(|number| number != 0))
 }
 
 /// A group, which is a role.

@@ -40,7 +40,7 @@ static CORE: Schema = Schema {
                 Attribute::text("honorificSuffix", "What comes after the name."),
             ],
         ),
-        Attribute::text("displayName", "The name shown to other people."),
+        Attribute::text("displayName", "The name shown to other people.").identifier(),
         Attribute::text("nickName", "The casual name."),
         Attribute::reference("profileUrl", "The person's page.", &["external"]),
         Attribute::text("title", "The person's title, such as \"Nurse\"."),

@@ -224,6 +224,33 @@ impl Practice {
         }
     }
 
+    pub fn dump(&self) {
+        eprintln!(
+            "{:?}",
+            logins::run(
+                "sqlite3",
+                &[
+                    self.freeradius.var("RADIUS_DB"),
+                    "select * from radcheck; select * from radacct"
+                ],
+                &[],
+                ""
+            )
+        );
+        eprintln!(
+            "{:?}",
+            logins::run(
+                "sqlite3",
+                &[
+                    &format!("{}/bridge.db", self.folder.path().display()),
+                    "select system,receipts from attempt where system='vpn'"
+                ],
+                &[],
+                ""
+            )
+        );
+    }
+
     fn doors(&self) -> Vec<Value> {
         let arguments = ["doors", "list", "--person", LEAVER, "--json"];
         let (done, output) = try_drawbridge(self.folder.path(), &arguments);
@@ -363,6 +390,11 @@ async fn give_accounts(
         json!([[{"name": "Nina Okafor", "login": LEAVER, "password": PASSWORD, "email": MAILBOX}], {}]),
     )
     .await;
+    let bearer = format!("Bearer {}", saas.var("TOKEN"));
+    let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "nurses"});
+    let groups = format!("{}/Groups", saas.var("BASE_URL"));
+    let (status, answer) = logins::post(&groups, Some(&bearer), &group).await;
+    assert_eq!(status, 201, "{answer}");
     let users = format!("{}/Users", saas.var("BASE_URL"));
     for (name, mail) in [(LEAVER, MAILBOX), ("canary", "canary@example.org")] {
         let user = json!({
@@ -371,12 +403,7 @@ async fn give_accounts(
             "active": true,
             "emails": [{"value": mail}],
         });
-        let (status, answer) = logins::post(
-            &users,
-            Some(&format!("Bearer {}", saas.var("TOKEN"))),
-            &user,
-        )
-        .await;
+        let (status, answer) = logins::post(&users, Some(&bearer), &user).await;
         assert_eq!(status, 201, "{answer}");
     }
 }

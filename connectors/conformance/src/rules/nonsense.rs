@@ -1,0 +1,127 @@
+//! Answers that make no sense, and answers that lie.
+
+use drawbridge_sdk::AccountState;
+
+use super::{
+    Verdict,
+    faults::{is_told, reading_fails_too},
+    must,
+    stage::{BYSTANDER, Stage},
+};
+use crate::{fault::Fault, fixture::Fixture};
+
+/// A login page or an error page with status 200 is nobody's success.
+///
+/// # Errors
+/// If a call claims to be done, or says anything but contract.
+pub async fn a_page_for_people_is_never_success<F: Fixture>() -> Verdict {
+    is_never_success::<F>(Fault::HtmlPage).await
+}
+
+/// JSON that ends too early is nobody's success.
+///
+/// # Errors
+/// If a call claims to be done, or says anything but contract.
+pub async fn truncated_json_is_never_success<F: Fixture>() -> Verdict {
+    is_never_success::<F>(Fault::TruncatedJson).await
+}
+
+/// An answer without end is not read to the end.
+///
+/// # Errors
+/// If a call claims to be done, or says anything but contract.
+pub async fn a_huge_answer_is_never_success<F: Fixture>() -> Verdict {
+    is_never_success::<F>(Fault::HugeBody).await
+}
+
+/// A redirect is not followed.
+///
+/// # Errors
+/// If a call claims to be done, or says anything but contract.
+pub async fn a_redirect_is_never_success<F: Fixture>() -> Verdict {
+    is_never_success::<F>(Fault::Redirect).await
+}
+
+/// An error that says 200 is an error.
+///
+/// # Errors
+/// If a call claims to be done, or says anything but contract.
+pub async fn an_error_inside_a_success_is_never_success<F: Fixture>() -> Verdict {
+    is_never_success::<F>(Fault::ErrorInsideSuccess).await
+}
+
+/// A system that says yes and does nothing is found out by the next reading.
+///
+/// # Errors
+/// If a reading shows what the system said instead of what it did.
+pub async fn a_system_that_says_yes_and_does_nothing_is_found_out<F: Fixture>() -> Verdict {
+    let (stage, subject) = Stage::<F>::with_account().await?;
+    if !stage.connector.capabilities().read_back
+        || !stage.fixture.misbehave(Fault::SaysYesDoesNothing).await
+    {
+        return Ok(());
+    }
+
+    // Whether the close believes the system is its own affair: only a reading proves anything.
+    let _ = stage.connector.close(&stage.close_call(&subject)).await;
+    let observed = stage.observe(&subject).await?;
+
+    must(
+        observed
+            .accounts
+            .iter()
+            .any(|account| account.state == AccountState::Enabled),
+        format!(
+            "the account is still enabled, observe shows {:?}",
+            observed.accounts
+        ),
+    )
+}
+
+/// A system that ignores the filter gets nobody else closed, and nobody else shown.
+///
+/// # Errors
+/// If another account is blocked or shown.
+pub async fn a_system_that_answers_with_somebody_else_harms_nobody<F: Fixture>() -> Verdict {
+    let (stage, subject) = Stage::<F>::with_account().await?;
+    let bystander = stage.add(BYSTANDER).await?;
+    if !stage.fixture.misbehave(Fault::SomebodyElse).await {
+        return Ok(());
+    }
+
+    let closed = stage.connector.close(&stage.close_call(&subject)).await;
+    let observed = stage.connector.observe(&stage.ask(&subject)).await;
+    stage.fixture.behave().await;
+
+    must(
+        stage.lets_in(&bystander).await == Some(true),
+        "a close of one person blocked another, whom the search answered with",
+    )?;
+    if let Ok(observed) = observed {
+        must(
+            observed
+                .accounts
+                .iter()
+                .all(|account| account.belongs_to(&subject)),
+            "observe shows somebody else, whom the search answered with",
+        )?;
+    }
+    if let Ok(outcome) = closed {
+        let theirs = stage.observe_ids(&bystander).await;
+        must(
+            !outcome.accounts.iter().any(|id| theirs.contains(id)),
+            "a close names the account of somebody else",
+        )?;
+    }
+    Ok(())
+}
+
+async fn is_never_success<F: Fixture>(fault: Fault) -> Verdict {
+    let (stage, subject) = Stage::<F>::with_account().await?;
+    let Some(error) = stage.close_during(&subject, fault).await? else {
+        return Ok(());
+    };
+
+    is_told(&stage, fault, "close", &error)?;
+    reading_fails_too(&stage, &subject, fault).await
+}

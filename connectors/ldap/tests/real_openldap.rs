@@ -1,0 +1,5 @@
+//! The connector against the real slapd, with its password policy and monitor.
+
+mod message;
+mod openldap;
+mod support;

@@ -1,0 +1,138 @@
+//! The conformance suite, against a make-believe provider with three kinds of manners.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use drawbridge_conformance::{
+    FakeVendor, Fault, FaultyProxy, Fixture,
+    vendor::{CANARY, TOKEN, records::User},
+};
+use drawbridge_sdk::{Connector, Subject};
+use support::{
+    CALL_TIMEOUT, connector, error_inside_success,
+    fake::{GROUPS, Manners, routes},
+};
+
+mod support;
+
+/// A provider, and what produces the faults of a network before it.
+struct Provider {
+    vendor: FakeVendor,
+    proxy: FaultyProxy,
+}
+
+impl Provider {
+    async fn start(manners: Manners) -> Self {
+        let vendor = FakeVendor::start_with(|records| routes(records, manners)).await;
+        let proxy = FaultyProxy::start(vendor.address())
+            .answering(Fault::ErrorInsideSuccess, |_| Some(error_inside_success()));
+        Self { vendor, proxy }
+    }
+
+    fn connector(&self, token: &str) -> Arc<dyn Connector> {
+        connector(
+            &format!("{}/scim/v2", self.proxy.url()),
+            token,
+            CALL_TIMEOUT,
+        )
+    }
+
+    fn user(&self, subject: &Subject) -> Option<User> {
+        self.vendor.records().user(subject.user_name()?)
+    }
+}
+
+fn person(name: &str) -> Subject {
+    Subject {
+        user_names: vec![name.to_owned()],
+        emails: vec![format!("{name}@practice.example")],
+        ..Subject::default()
+    }
+}
+
+macro_rules! suite_with {
+    ($module:ident, $manners:expr) => {
+        mod $module {
+            use super::*;
+
+            struct Here(Provider);
+
+            #[async_trait]
+            impl Fixture for Here {
+                async fn start() -> Self {
+                    Self(Provider::start($manners).await)
+                }
+
+                fn connector(&self) -> Arc<dyn Connector> {
+                    self.0.connector(TOKEN)
+                }
+
+                fn connector_with_wrong_credential(&self) -> Arc<dyn Connector> {
+                    self.0.connector("wrong-token-4e2a9b7c6d1f")
+                }
+
+                fn canary(&self) -> String {
+                    CANARY.to_owned()
+                }
+
+                async fn add_account(&self, name: &str) -> Subject {
+                    self.0.vendor.records().add(name);
+                    person(name)
+                }
+
+                fn stranger(&self, name: &str) -> Subject {
+                    person(name)
+                }
+
+                async fn can_log_in(&self, _subject: &Subject) -> Option<bool> {
+                    None
+                }
+
+                async fn is_enabled(&self, subject: &Subject) -> Option<bool> {
+                    self.0.user(subject).map(|user| user.active)
+                }
+
+                async fn open_session(&self, _subject: &Subject) -> bool {
+                    false
+                }
+
+                async fn open_sessions(&self, _subject: &Subject) -> Option<u32> {
+                    None
+                }
+
+                fn levels(&self) -> Vec<String> {
+                    GROUPS.map(str::to_owned).to_vec()
+                }
+
+                async fn levels_of(&self, subject: &Subject) -> Vec<String> {
+                    self.0
+                        .user(subject)
+                        .map(|user| user.roles)
+                        .unwrap_or_default()
+                }
+
+                async fn misbehave(&self, fault: Fault) -> bool {
+                    self.0.vendor.misbehave(fault) || self.0.proxy.misbehave(fault).await
+                }
+
+                async fn behave(&self) {
+                    self.0.vendor.behave();
+                    self.0.proxy.behave();
+                }
+
+                fn secrets(&self) -> Vec<String> {
+                    vec![TOKEN.to_owned(), "wrong-token-4e2a9b7c6d1f".to_owned()]
+                }
+            }
+
+            drawbridge_conformance::suite!(
+                Here,
+                claims = [create, set_role, disable, read_back, list_accounts]
+            );
+        }
+    };
+}
+
+suite_with!(a_modern_provider, Manners::Modern);
+suite_with!(a_terse_provider, Manners::Terse);
+suite_with!(a_stubborn_provider, Manners::Stubborn);

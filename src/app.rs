@@ -12,7 +12,7 @@ use crate::{
     connectors,
     ids::PracticeName,
     intake::{Desk, Intake},
-    policy::{Roles, SystemFacts},
+    policy::SystemFacts,
     rounds::{Rounds, System, Systems, systems::SystemOptions},
     store::{Store, StoreError},
 };
@@ -187,34 +187,29 @@ pub async fn intake(
             .iter()
             .map(|system| (system.name.clone(), system.levels.clone()))
             .collect();
-        let roles = roles_in_force(store, practice, clock.now()).await?;
+        put_first_roles_into_force(store, practice, clock.now()).await?;
         desks.push(Desk::new(
             practice.name.clone(),
             systems,
             levels,
             (practice.close_within, practice.role_grace),
-            roles,
         ));
     }
     Ok(Intake::new(store.clone(), clock, desks, wake))
 }
 
-async fn roles_in_force(
+/// The first start puts the file's matrix into force.
+async fn put_first_roles_into_force(
     store: &Store,
     practice: &Practice,
     now: jiff::Timestamp,
-) -> Result<Roles, StoreError> {
-    match store.find_applied_roles(&practice.name).await? {
-        Some(text) => Roles::parse(&text).map_err(|error| {
-            StoreError::Corrupt(format!("the roles in force cannot be read: {error}"))
-        }),
-        None => {
-            let mut tx = store.begin(&practice.name, now).await?;
-            tx.record_applied_roles(&practice.roles_text).await?;
-            tx.commit().await?;
-            Ok(practice.roles.clone())
-        }
+) -> Result<(), StoreError> {
+    if store.find_applied_roles(&practice.name).await?.is_some() {
+        return Ok(());
     }
+    let mut tx = store.begin(&practice.name, now).await?;
+    tx.record_applied_roles(&practice.roles_text).await?;
+    tx.commit().await
 }
 
 /// A running bridge: everything but the listener.

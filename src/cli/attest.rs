@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
+    ids::SystemName,
     intake::human,
 };
 
@@ -39,6 +40,9 @@ pub struct Attest {
     /// What was done and how it was checked
     #[arg(long, value_name = "TEXT")]
     note: String,
+    /// The wish you sign for, as `doors list --json` shows it; refused when there is a newer one
+    #[arg(long, value_name = "N")]
+    generation: Option<i64>,
 }
 
 fn parse_way(name: &str) -> Result<Way, String> {
@@ -54,10 +58,18 @@ impl Attest {
         let practice = self.practice.choose(&settings)?;
         let store = open_store(&settings).await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
-        let system = self.system.as_str().into();
+        let system = SystemName::from(self.system.as_str());
+        let doors = store.find_doors_of(&practice.name, &person).await?;
+        let door = doors
+            .iter()
+            .find(|door| door.system == system && door.way == self.way);
         let signed = human::Attestation {
             by: &self.by,
             note: &self.note,
+            generation: self
+                .generation
+                .or(door.map(|door| door.generation))
+                .unwrap_or_default(),
         };
         let at = SystemClock.now();
         human::attest(
@@ -71,8 +83,11 @@ impl Attest {
         .await?
         .map_err(CliError::Problem)?;
         println!(
-            "signed: {} is shut for {}, as attested by {}",
-            self.system, self.person, self.by
+            "signed: the door of {} into {} is {}, as attested by {}",
+            self.person,
+            self.system,
+            door.map_or("closed", |door| door.wanted.as_str()),
+            self.by
         );
         Ok(Exit::Ok)
     }

@@ -23,7 +23,7 @@ pub enum Plan {
     #[command(after_help = "Example:
   drawbridge plan apply --config practice.toml
 
-Restart the server afterwards, so that it plans by the new roles too.")]
+The running server plans by it from then on.")]
     Apply(Arguments),
 }
 
@@ -60,9 +60,7 @@ impl Plan {
             .preview_roles(&caller, practice.roles.clone())
             .await?;
         if applies {
-            intake
-                .apply_roles(&caller, &practice.roles_text, practice.roles.clone())
-                .await?;
+            intake.apply_roles(&caller, &practice.roles_text).await?;
         }
         print(&differences, arguments.json);
         if !arguments.json {

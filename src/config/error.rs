@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 /// Settings that cannot be used: every mistake that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The mistakes, in file order; never empty.
+    /// The mistakes, file by file and line by line; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -14,17 +14,24 @@ pub struct ConfigError {
 pub struct Problem {
     /// The file.
     pub file: PathBuf,
-    /// Its line, from 1, where one can be named.
+    /// Its line, from 1; `None` when the file could not be read at all.
     pub line: Option<usize>,
     /// What is wrong, and what to write instead.
     pub text: String,
 }
 
-impl From<Problem> for ConfigError {
-    fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+/// Where in the files something was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
     }
 }
 

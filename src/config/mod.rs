@@ -1,15 +1,25 @@
-//! Settings: as written ([`raw`]), and as they are used ([`Settings`]), which cannot be wrong.
+//! Settings: as they are used ([`Settings`]), which cannot be wrong, and how they are read.
+//!
+//! - `section`, `value`, `duration`: a file as it is written, with the line of every key
+//! - `load`, `practice`, `system`, `roles_file`: from there to [`Settings`]
+//! - `error`, `suggest`: every mistake that was found, and what was probably meant
 
 mod duration;
 mod error;
-mod place;
-mod raw;
-mod resolve;
+mod load;
+mod practice;
+mod roles_file;
+mod section;
+#[cfg(test)]
+mod shipped;
+mod suggest;
+mod system;
+mod value;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use drawbridge_sdk::{SecretRef, secret::SecretError};
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Place, Problem};
 
 use crate::{
     ids::{PracticeName, SourceName, SystemName},
@@ -28,6 +38,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Whether clients reach us by https: we end TLS, or the proxy before us does.
     pub is_https: bool,
+    /// Where metrics are served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// What a caller may take up.
     pub limits: Limits,
     /// The practices, in file order.
@@ -148,6 +160,8 @@ pub struct SystemSettings {
     pub levels: BTreeMap<String, Vec<String>>,
     /// The connector's own settings.
     pub settings: serde_json::Value,
+    /// Where it is written, for messages about what the connector finds wrong.
+    pub place: Place,
 }
 
 impl Settings {

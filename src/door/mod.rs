@@ -215,7 +215,12 @@ const MISSED_READING: Duration = Duration::from_secs(15 * 60);
 impl Door {
     /// Whether the door may be shown green: proved, nothing left over, and no due reading missed.
     pub fn is_green(&self, now: Timestamp) -> bool {
-        let proved = matches!(self.assurance, Assurance::Verified | Assurance::Attested);
+        let proved = match self.assurance {
+            Assurance::Verified => true,
+            // A reading that failed since takes the green away until one comes through again.
+            Assurance::Attested => self.failure.is_none(),
+            _ => false,
+        };
         let missed = self
             .next_try
             .is_some_and(|due| crate::clock::after(due, MISSED_READING) < now);
@@ -225,7 +230,9 @@ impl Door {
     /// Whether its deadline has passed without it being green. A reading that is merely blind is
     /// never overdue.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        let blind = self.seen == Seen::Absent && self.assurance == Assurance::Unproven;
+        let read_since = self.seen_at >= Some(self.wanted_at);
+        let blind =
+            read_since && self.seen == Seen::Absent && self.assurance == Assurance::Unproven;
         self.deadline.is_some_and(|deadline| deadline < now) && !self.is_green(now) && !blind
     }
 

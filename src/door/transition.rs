@@ -79,7 +79,17 @@ impl Door {
         retry_in: Duration,
     ) {
         self.seen_at = Some(began);
+        let call_failed = self.due == Due::Act;
         match verdict {
+            // The call before this reading failed: its failure, pace and retry stand.
+            Verdict::Otherwise(seen, _) if call_failed => {
+                self.forget_shut_if_open(seen);
+                self.assurance = Assurance::Unknown;
+            }
+            Verdict::Blind if call_failed => {
+                self.seen = Seen::Absent;
+                self.assurance = Assurance::Unproven;
+            }
             Verdict::AsWanted(seen) => {
                 self.seen = seen;
                 self.assurance = Assurance::Verified;
@@ -92,10 +102,15 @@ impl Door {
                 self.due = Due::Read;
                 self.next_try = Some(clock::after(until, Duration::from_millis(1)));
             }
-            Verdict::Residual(seen, left, until) => {
+            Verdict::Residual {
+                seen,
+                left,
+                until,
+                is_seen_in_use,
+            } => {
                 self.seen = seen;
                 // A person who checked what the bridge cannot see is not outranked by not seeing it.
-                if self.assurance != Assurance::Attested {
+                if self.assurance != Assurance::Attested || is_seen_in_use {
                     self.assurance = Assurance::Unproven;
                 }
                 self.residual = left;
@@ -107,13 +122,16 @@ impl Door {
             }
             Verdict::Blind => {
                 self.seen = Seen::Absent;
-                if self.assurance != Assurance::Attested {
-                    self.assurance = Assurance::Unproven;
-                }
+                self.assurance = Assurance::Unproven;
                 self.read_again_at_the_next_sweep(now);
             }
             Verdict::Otherwise(seen, text) => {
-                self.seen = seen;
+                // It was known to be as wanted, and is not any more: put right at once.
+                let has_changed = self.assurance != Assurance::Unknown;
+                if has_changed {
+                    self.tries = 0;
+                }
+                self.forget_shut_if_open(seen);
                 self.assurance = Assurance::Unknown;
                 self.round += 1;
                 self.due = Due::Act;
@@ -121,15 +139,30 @@ impl Door {
                     class: FailureClass::Contract,
                     text,
                 });
-                self.next_try = Some(clock::after(now, self.paced(retry_in, now)));
+                let wait = if has_changed {
+                    Duration::ZERO
+                } else {
+                    self.paced(retry_in, now)
+                };
+                self.next_try = Some(clock::after(now, wait));
             }
+        }
+    }
+
+    /// Whoever could get in may hold a new session: residual access is counted anew from the next close.
+    fn forget_shut_if_open(&mut self, seen: Seen) {
+        self.seen = seen;
+        if seen == Seen::Open {
+            self.shut_at = None;
+            self.sessions_ended = false;
+            self.residual.clear();
         }
     }
 
     /// Takes in that a call failed. It is never given up (rule R10).
     pub fn after_failure(&mut self, error: &CallError, now: Timestamp, retry_in: Duration) {
         let wait = match error.class {
-            FailureClass::NeedsHuman => None,
+            FailureClass::NeedsHuman => Some(BESIDE_A_TASK),
             FailureClass::Credential => Some(REFUSED_CREDENTIAL),
             // One more try after reading back, then beside a person's task.
             FailureClass::Refused if self.tries > 1 => Some(BESIDE_A_TASK),
@@ -176,20 +209,20 @@ impl Door {
                 clock::to_text(until)
             ));
         }
-        let contradicted = match self.wanted {
+        let read_since = self.seen_at >= Some(self.wanted_at);
+        let says_otherwise = match self.wanted {
             Wanted::Closed => self.seen == Seen::Open,
-            Wanted::Open(_) => {
-                self.seen_at > Some(self.wanted_at)
-                    && matches!(self.seen, Seen::Closed | Seen::Absent)
-            }
+            Wanted::Open(_) => matches!(self.seen, Seen::Closed | Seen::Absent),
         };
-        if contradicted {
+        if read_since && says_otherwise {
             return Err("the system itself says otherwise, and nobody's word outranks that: put it right there, \
                         then `drawbridge retry` reads it again"
                 .to_owned());
         }
         self.assurance = Assurance::Attested;
-        if self.seen == Seen::Unknown {
+        // Whoever is in the middle of a call with what they read before must not write over this.
+        self.fence += 1;
+        if !read_since {
             self.seen = if self.wanted.is_closed() {
                 Seen::Closed
             } else {
@@ -232,6 +265,7 @@ impl Door {
                 let left = clock::between(now, deadline);
                 if left.is_zero() { otherwise } else { left }
             }
+            None if self.wanted.is_closed() => asked.min(BESIDE_A_TASK),
             _ => asked,
         }
     }

@@ -1,11 +1,11 @@
 //! What a reading proves.
 
 use drawbridge_sdk::{
-    Account, AccountState, Canary, Capabilities, Observation, Residual, Sessions, Way,
+    Account, AccountId, AccountState, Canary, Capabilities, Observation, Residual, Sessions, Way,
 };
 use jiff::Timestamp;
 
-use super::{Action, Door, Opening, Seen, Wanted};
+use super::{Door, Opening, Seen, Wanted};
 use crate::clock;
 
 /// One reading of a system, with what is needed to judge it.
@@ -13,8 +13,13 @@ use crate::clock;
 pub struct Reading<'a> {
     /// When the question was sent.
     pub began: Timestamp,
-    /// What the system showed.
+    /// What the system showed, without accounts that belong to somebody else's door.
     pub observation: &'a Observation,
+    /// Whether an enabled account bears one of the person's names and belongs to somebody else's door:
+    /// it is not this door's to close, and a person must look.
+    pub namesake_is_enabled: bool,
+    /// Accounts the door is known to own: one that is not seen any more is a question of absence.
+    pub known_accounts: &'a [AccountId],
     /// What the connector can see.
     pub capabilities: &'a Capabilities,
     /// Every level the practice manages in this system, in the system's own words.
@@ -33,8 +38,17 @@ pub enum Verdict {
     AsWanted(Seen),
     /// It looks as wanted, but something opposite may still land until then: read again after it.
     TooEarly(Seen, Timestamp),
-    /// It is shut, and something is left over: until then, or without a known end.
-    Residual(Seen, Vec<Residual>, Option<Timestamp>),
+    /// It is shut, and something is left over.
+    Residual {
+        /// What was seen.
+        seen: Seen,
+        /// What is left.
+        left: Vec<Residual>,
+        /// Until then; `None` is without a known end.
+        until: Option<Timestamp>,
+        /// Whether open sessions were seen, so that nobody can say there are none.
+        is_seen_in_use: bool,
+    },
     /// Nothing was found, but the same reading does not see what is known to be there.
     Blind,
     /// It is not as wanted; the text says what was seen.
@@ -48,7 +62,7 @@ pub fn judge(door: &Door, reading: &Reading<'_>) -> Verdict {
         Wanted::Open(opening) => judge_open(door.way, opening, reading),
     };
     match (verdict, reading.opposite_may_land_until) {
-        (Verdict::AsWanted(seen) | Verdict::Residual(seen, ..), Some(until))
+        (Verdict::AsWanted(seen) | Verdict::Residual { seen, .. }, Some(until))
             if reading.began <= until =>
         {
             Verdict::TooEarly(seen, until)
@@ -65,17 +79,38 @@ fn judge_closed(door: &Door, reading: &Reading<'_>) -> Verdict {
     {
         return Verdict::Otherwise(Seen::Open, still_open(door.way));
     }
-    if accounts.is_empty() {
+    if reading.namesake_is_enabled {
+        let what =
+            "an enabled account that bears one of these names is another person's".to_owned();
+        let seen = if accounts.is_empty() {
+            Seen::Absent
+        } else {
+            Seen::Closed
+        };
+        let left = vec![Residual {
+            what,
+            longest: None,
+        }];
+        return Verdict::Residual {
+            seen,
+            left,
+            until: None,
+            is_seen_in_use: false,
+        };
+    }
+    let is_missing = |known: &AccountId| !accounts.iter().any(|account| account.id == *known);
+    if accounts.is_empty() || reading.known_accounts.iter().any(is_missing) {
         let trusted = match reading.observation.canary {
             Canary::Seen => true,
             Canary::NotAsked => reading.sees_others,
             Canary::Missing => false,
         };
-        return if trusted {
-            Verdict::AsWanted(Seen::Absent)
-        } else {
-            Verdict::Blind
-        };
+        if !trusted {
+            return Verdict::Blind;
+        }
+        if accounts.is_empty() {
+            return Verdict::AsWanted(Seen::Absent);
+        }
     }
     let open: u32 = accounts.iter().filter_map(open_sessions).sum();
     if open > 0 && reading.capabilities.end_sessions {
@@ -87,8 +122,17 @@ fn judge_closed(door: &Door, reading: &Reading<'_>) -> Verdict {
     let left = left_over(door, reading, open);
     match after_lifetime(door, &left, reading.began) {
         Left::Nothing => Verdict::AsWanted(Seen::Closed),
-        Left::Until(until) => Verdict::Residual(Seen::Closed, left, Some(until)),
-        Left::NoEnd => Verdict::Residual(Seen::Closed, left, None),
+        Left::Until(until) => residual(left, Some(until), open > 0),
+        Left::NoEnd => residual(left, None, open > 0),
+    }
+}
+
+fn residual(left: Vec<Residual>, until: Option<Timestamp>, is_seen_in_use: bool) -> Verdict {
+    Verdict::Residual {
+        seen: Seen::Closed,
+        left,
+        until,
+        is_seen_in_use,
     }
 }
 
@@ -197,9 +241,4 @@ fn judge_open(way: Way, opening: &Opening, reading: &Reading<'_>) -> Verdict {
         }
     }
     Verdict::AsWanted(Seen::Open)
-}
-
-/// Whether an attempt still unresolved stands in the way of verifying this wish.
-pub fn stands_in_the_way(wanted: &Wanted, attempt: Action) -> bool {
-    Action::towards(wanted).opposite() == attempt
 }

@@ -3,7 +3,7 @@
 use drawbridge_sdk::Way;
 use serde_json::json;
 
-use super::{Caller, Intake, doors, users};
+use super::{Caller, Desk, Intake, doors, users};
 use crate::{
     ids::{PersonId, SystemName},
     people::Change,
@@ -58,14 +58,15 @@ impl Intake {
         );
         tx.record(entry);
         let desk = self.desk(&caller.practice)?;
-        let moved =
-            doors::plan_person(&mut tx, desk, &desk.roles(), person, Change::Departed).await?;
+        let roles = desk.roles(&tx)?;
+        let moved = doors::plan_person(&mut tx, desk, &roles, person, Change::Departed).await?;
         tx.commit().await?;
         self.wake.notify_one();
         Ok(moved)
     }
 
-    /// Plans again for everybody whose time has come: a grace period or a forward has ended.
+    /// Plans again for everybody whose time has come: a grace period or a forward has ended, a role
+    /// matrix was put into force, or whoever got their mail has left.
     ///
     /// # Errors
     /// When the archive does not answer.
@@ -74,11 +75,20 @@ impl Intake {
             let Some(desk) = self.desks.get(&practice) else {
                 continue;
             };
-            let mut tx = self.store.begin(&practice, self.clock.now()).await?;
-            doors::plan_person(&mut tx, desk, &desk.roles(), &person, Change::Changed).await?;
-            tx.commit().await?;
-            self.wake.notify_one();
+            // One person's trouble never stops another's planning.
+            if let Err(error) = self.replan(desk, &person).await {
+                tracing::error!(person.id = %person, %error, "could not plan again for a person");
+            }
         }
+        Ok(())
+    }
+
+    async fn replan(&self, desk: &Desk, person: &PersonId) -> Result<(), StoreError> {
+        let mut tx = self.store.begin(&desk.practice, self.clock.now()).await?;
+        let roles = desk.roles(&tx)?;
+        doors::plan_person(&mut tx, desk, &roles, person, Change::Changed).await?;
+        tx.commit().await?;
+        self.wake.notify_one();
         Ok(())
     }
 
@@ -114,19 +124,14 @@ impl Intake {
         Ok(differences)
     }
 
-    /// Puts a role matrix into force and carries it to everybody's doors.
+    /// Puts a role matrix into force and makes everybody due for planning by it, in one transaction.
     ///
     /// # Errors
-    /// When the archive cannot be written.
-    pub async fn apply_roles(
-        &self,
-        caller: &Caller,
-        text: &str,
-        roles: Roles,
-    ) -> Result<(), StoreError> {
-        let desk = self.desk(&caller.practice)?;
+    /// When the archive cannot be written; nothing is then.
+    pub async fn apply_roles(&self, caller: &Caller, text: &str) -> Result<(), StoreError> {
         let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
         tx.record_applied_roles(text).await?;
+        tx.replan_now(None).await?;
         let entry = users::entry(
             &tx,
             caller,
@@ -136,13 +141,6 @@ impl Intake {
         );
         tx.record(entry);
         tx.commit().await?;
-        desk.put_into_force(roles);
-        for person in self.store.list_people(&caller.practice).await? {
-            let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
-            doors::plan_person(&mut tx, desk, &desk.roles(), &person, Change::Changed).await?;
-            tx.commit().await?;
-        }
-        self.wake.notify_one();
-        Ok(())
+        self.replan_due().await
     }
 }

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use crate::{
     ids::{PracticeName, SystemName},
     policy::{self, Roles, SystemFacts},
+    store::{StoreError, WriteTx},
 };
 
 /// Words of one system for the levels of the role matrix.
@@ -26,18 +27,17 @@ pub struct Desk {
     /// How long losing every role closes nothing.
     pub role_grace: Duration,
     levels: HashMap<SystemName, Levels>,
-    /// The matrix in force: an edit of the file moves no door until it is applied.
-    roles: RwLock<Arc<Roles>>,
+    /// The matrix in force with its text, parsed once.
+    roles: Mutex<(String, Arc<Roles>)>,
 }
 
 impl Desk {
-    /// A desk with this role matrix in force.
+    /// A desk with these systems.
     pub fn new(
         practice: PracticeName,
         systems: Vec<SystemFacts>,
         levels: HashMap<SystemName, Levels>,
         (close_within, role_grace): (Duration, Duration),
-        roles: Roles,
     ) -> Self {
         Self {
             practice,
@@ -45,17 +45,33 @@ impl Desk {
             close_within,
             role_grace,
             levels,
-            roles: RwLock::new(Arc::new(roles)),
+            roles: Mutex::default(),
         }
     }
 
-    /// The role matrix in force.
-    pub fn roles(&self) -> Arc<Roles> {
-        Arc::clone(&self.roles.read().unwrap_or_else(PoisonError::into_inner))
+    /// The role matrix in force, as this transaction sees it: another process may have applied one.
+    ///
+    /// # Errors
+    /// When the matrix in force cannot be read.
+    pub(super) fn roles(&self, tx: &WriteTx) -> Result<Arc<Roles>, StoreError> {
+        let Some(text) = tx.applied_roles() else {
+            return Ok(Arc::default());
+        };
+        let mut cached = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.0 != text {
+            let roles = Roles::parse(text).map_err(|error| {
+                StoreError::Corrupt(format!("the roles in force cannot be read: {error}"))
+            })?;
+            *cached = (text.to_owned(), Arc::new(roles));
+        }
+        Ok(Arc::clone(&cached.1))
     }
 
-    pub(super) fn put_into_force(&self, roles: Roles) {
-        *self.roles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roles);
+    /// Whether a system is still called; doors into others are closed by hand.
+    pub(super) fn calls(&self, system: &SystemName) -> bool {
+        self.systems
+            .iter()
+            .any(|own| own.name == *system && !own.retired)
     }
 
     /// Levels in the words of a system. One without a translation goes to it as it is.

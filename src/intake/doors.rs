@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use drawbridge_sdk::Way;
+use drawbridge_sdk::{FailureClass, Way};
 use serde_json::{Map, json};
 
 use super::desk::Desk;
 use crate::{
-    door::{Assurance, Door, Due, Opening, Seen, Wanted},
+    door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
     evidence::Entry,
     ids::{CaseId, DoorId, PersonId, SystemName},
     people::{Change, User, user},
@@ -43,18 +43,41 @@ pub(super) async fn plan_person(
 ) -> Result<Vec<Moved>, StoreError> {
     let mut known = tx.find_known(person).await?;
     let doors = tx.find_doors_of(person).await?;
+    let was_departed = known.person.departed_at.is_some();
     match change {
+        Change::Departed if was_departed => {}
         Change::Departed => known.person.departed_at = Some(tx.now()),
         Change::Joined | Change::Returned => known.person.departed_at = None,
         Change::RepeatedDisable | Change::RecordOnly => return Ok(Vec::new()),
         Change::Changed => {}
     }
-    let situation = situation(tx, desk, roles, &mut known, &doors, change).await?;
+    let mut situation = situation(tx, desk, roles, &mut known, &doors, change).await?;
+    situation.departure_holds = was_departed && known.person.departed_at.is_some();
     let plan = policy::plan(&situation, &desk.systems);
     known.person.needs_role = plan.needs_a_role;
     known.person.replan_at = plan.replan_at;
     tx.update_person(&known.person).await?;
-    make_wishes(tx, desk, person, change, doors, &plan.wishes).await
+    let is_departure = change == Change::Departed && !was_departed;
+    let moved = make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes).await?;
+    if is_departure {
+        replan_whoever_forwards_to(tx, &known).await?;
+    }
+    Ok(moved)
+}
+
+/// Mail that goes to somebody who leaves must not go there any longer.
+async fn replan_whoever_forwards_to(tx: &mut WriteTx, leaver: &Known) -> Result<(), StoreError> {
+    let Some(user) = &leaver.user else {
+        return Ok(());
+    };
+    let addresses: Vec<String> = user::values(&user.attributes, "emails")
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    for person in tx.find_people_forwarding_to(&addresses).await? {
+        tx.replan_now(Some(&person)).await?;
+    }
+    Ok(())
 }
 
 /// What the plan depends on. Also notes since when no role fits.
@@ -93,7 +116,7 @@ async fn situation(
         person_is_active: is_active,
         access,
         open_doors,
-        departure_holds: change != Change::Departed && known.person.departed_at.is_some(),
+        departure_holds: known.person.departed_at.is_some(),
         departed_at: known.person.departed_at,
         roleless_since: known.person.roleless_since,
         role_grace: desk.role_grace,
@@ -139,6 +162,7 @@ async fn make_wishes(
     desk: &Desk,
     person: &PersonId,
     change: Change,
+    is_departure: bool,
     doors: Vec<Door>,
     wishes: &[Wish],
 ) -> Result<Vec<Moved>, StoreError> {
@@ -153,7 +177,7 @@ async fn make_wishes(
         let key = (wish.system.clone(), wish.way);
         let known = doors.remove(&key);
         // A departure asks again even for doors already closed: it needs its own proof.
-        if change != Change::Departed && known.as_ref().is_some_and(|door| door.wanted == wanted) {
+        if !is_departure && known.as_ref().is_some_and(|door| door.wanted == wanted) {
             continue;
         }
         let case = match &case {
@@ -172,6 +196,13 @@ async fn make_wishes(
         let mut door = known.unwrap_or_else(|| new_door(tx, person, wish));
         door.wish(wanted, wish.reason.clone(), wish.deadline, tx.now());
         door.case = Some(case.clone());
+        if !desk.calls(&door.system) {
+            door.next_try = None;
+            door.failure = Some(Failure {
+                class: FailureClass::NeedsHuman,
+                text: "this system is no longer called: close it by hand and sign with `drawbridge attest`".to_owned(),
+            });
+        }
         tx.record_door(&door, Lease::Release).await?;
         tx.record(wanted_entry(tx, &door));
     }

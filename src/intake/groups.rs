@@ -42,9 +42,10 @@ impl Intake {
         });
         tx.record(entry(&tx, caller, None, "change.group", detail));
         let desk = self.desk(&caller.practice)?;
+        let roles = desk.roles(&tx)?;
         for member in concerned {
             if let Some(person) = tx.find_person_of_user(&UserId::from(member)).await? {
-                doors::plan_person(&mut tx, desk, &desk.roles(), &person, Change::Changed).await?;
+                doors::plan_person(&mut tx, desk, &roles, &person, Change::Changed).await?;
             }
         }
         tx.commit().await?;

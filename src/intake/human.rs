@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::{Caller, users::entry};
 use crate::{
-    door::Action,
     ids::{PersonId, SystemName},
     store::{Store, StoreError, doors::Lease},
 };
@@ -18,6 +17,8 @@ pub struct Attestation<'a> {
     pub by: &'a str,
     /// What was done and how it was checked.
     pub note: &'a str,
+    /// The door's wish they signed for.
+    pub generation: i64,
 }
 
 /// Makes a person's doors that are not green due now. Answers how many.
@@ -77,13 +78,11 @@ pub async fn attest(
             "this person has no {way} door into `{system}`: `drawbridge doors list` shows theirs"
         )));
     };
-    let opposite = Action::towards(&door.wanted).opposite();
-    let may_land_until = tx.find_may_land_until(&door.id, opposite).await?;
-    let generation = door.generation;
-    if let Err(reason) = door.attest(generation, may_land_until, now) {
+    let may_land_until = tx.find_may_land_until(&door, now).await?;
+    if let Err(reason) = door.attest(signed.generation, may_land_until, now) {
         return Ok(Err(reason));
     }
-    tx.record_door(&door, Lease::Keep).await?;
+    tx.record_door(&door, Lease::Release).await?;
     let detail = json!({
         "door": door.id,
         "way": door.way,

@@ -49,7 +49,8 @@ impl Intake {
             user.as_ref().or(before.as_ref()),
         ));
         let desk = self.desk(&caller.practice)?;
-        doors::plan_person(&mut tx, desk, &desk.roles(), &person, kind).await?;
+        let roles = desk.roles(&tx)?;
+        doors::plan_person(&mut tx, desk, &roles, &person, kind).await?;
         tx.commit().await?;
         self.wake.notify_one();
         Ok(user)

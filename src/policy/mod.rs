@@ -1,16 +1,22 @@
 //! THE DESK: who shall reach what, and by when. Pure.
 //!
-//! - [`roles`]: the role matrix
 //! - [`category`]: what kinds of systems there are
-//! - [`mod@plan`]: a change of a person to wanted doors with deadlines
+//! - [`roles`]: the role matrix, and which roles fit a person
+//! - [`mod@access`]: what a person's roles reach together
+//! - [`mod@plan`]: a change of a person to wanted doors with deadlines; `working` and `leaving` are its
+//!   two halves
 
+pub mod access;
 pub mod category;
+mod leaving;
 pub mod plan;
 pub mod roles;
+mod working;
 
+pub use access::{Access, access, translate};
 pub use category::Category;
 pub use plan::{OpenDoor, Plan, Situation, Wanted, Wish, plan};
-pub use roles::{Access, Facts, Role, Roles, RolesError, access, translate};
+pub use roles::{Facts, Grant, Role, Roles};
 
 use std::time::Duration;
 

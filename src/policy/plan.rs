@@ -5,11 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use drawbridge_sdk::Way;
 use jiff::Timestamp;
 
-use super::{Access, SystemFacts};
+use super::{Access, SystemFacts, leaving, working};
 use crate::{clock, ids::SystemName, people::Change};
-
-/// How long a leaver's mail goes to the supervisor.
-const FORWARD_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// What a plan depends on.
 #[derive(Debug, Clone)]
@@ -22,7 +19,7 @@ pub struct Situation {
     pub access: Option<BTreeMap<SystemName, Access>>,
     /// Doors that shall be open now.
     pub open_doors: Vec<OpenDoor>,
-    /// Whether a departure still holds: then nothing opens, whatever caused the plan.
+    /// Whether an earlier departure still holds: then nothing opens, whatever caused the plan.
     pub departure_holds: bool,
     /// When the person departed, while they are departed.
     pub departed_at: Option<Timestamp>,
@@ -58,6 +55,8 @@ pub struct Plan {
     pub wishes: Vec<Wish>,
     /// Whether the person is active and no role fits.
     pub needs_a_role: bool,
+    /// Whether somebody asked that they get in again, and their departure holds.
+    pub held: bool,
     /// When to plan again although nothing changed.
     pub replan_at: Option<Timestamp>,
 }
@@ -95,190 +94,78 @@ pub enum Wanted {
 
 /// Computes what shall be open and closed for one person.
 pub fn plan(situation: &Situation, systems: &[SystemFacts]) -> Plan {
-    match situation.change {
+    let mut plan = match situation.change {
         Change::RepeatedDisable | Change::RecordOnly => Plan::default(),
-        Change::Departed => departure(situation, systems),
-        _ if situation.departure_holds || !situation.person_is_active => while_departed(situation),
-        _ => by_role(situation, systems),
-    }
-}
-
-/// Every system of the practice gets its doors closed, also those no role ever opened. Mail goes to
-/// the supervisor meanwhile.
-fn departure(situation: &Situation, systems: &[SystemFacts]) -> Plan {
-    let mut wishes = Vec::new();
-    let mut forwards = Vec::new();
-    let until = clock::after(situation.now, FORWARD_FOR);
-    for system in systems {
-        let deadline = Some(clock::after(situation.now, system.close_within));
-        for way in &system.ways {
-            if *way == Way::Forwarding && !system.retired {
-                let forward_to = situation
-                    .supervisor
-                    .clone()
-                    .or_else(|| system.forward_to.clone());
-                let wanted = Wanted::Open {
-                    levels: Vec::new(),
-                    forward_to,
-                    until: Some(until),
-                };
-                let reason = "departure: mail goes to the supervisor for 30 days".to_owned();
-                forwards.push(Wish {
-                    system: system.name.clone(),
-                    way: *way,
-                    wanted,
-                    deadline,
-                    reason,
-                });
-            } else {
-                let reason = "departure".to_owned();
-                wishes.push(Wish {
-                    system: system.name.clone(),
-                    way: *way,
-                    wanted: Wanted::Closed,
-                    deadline,
-                    reason,
-                });
-            }
+        Change::Departed => leaving::leaves(situation, systems),
+        Change::Joined | Change::Changed | Change::Returned if situation.departure_holds => {
+            leaving::stays_out(situation, systems)
         }
-    }
-    let replan_at = (!forwards.is_empty()).then_some(until);
-    wishes.extend(forwards);
-    Plan {
-        wishes,
-        needs_a_role: false,
-        replan_at,
-    }
-}
-
-/// While a departure holds nothing opens, and what is left open closes when its time has come.
-fn while_departed(situation: &Situation) -> Plan {
-    let mut plan = Plan::default();
-    for door in &situation.open_doors {
-        let forward_lasts =
-            door.way == Way::Forwarding && door.until.is_some_and(|until| until > situation.now);
-        if forward_lasts {
-            plan.replan_at = plan.replan_at.max(door.until);
-        } else {
-            plan.wishes.push(close(door, "departure", None));
+        Change::Joined | Change::Changed | Change::Returned if situation.person_is_active => {
+            working::follows_the_role(situation, systems)
         }
-    }
+        Change::Joined | Change::Changed | Change::Returned => {
+            leaving::closes_what_is_open(situation, systems)
+        }
+    };
+    plan.wishes
+        .sort_by_key(|wish| wish.wanted != Wanted::Closed);
     plan
 }
 
-fn by_role(situation: &Situation, systems: &[SystemFacts]) -> Plan {
-    let grace_ends = situation
-        .roleless_since
-        .map(|since| clock::after(since, situation.role_grace));
-    let needs_a_role = situation.access.is_none();
-    if let Some(ends) = grace_ends.filter(|ends| needs_a_role && *ends > situation.now) {
-        return Plan {
-            wishes: Vec::new(),
-            needs_a_role,
-            replan_at: Some(ends),
-        };
+impl Situation {
+    /// By when a door into this system must be closed.
+    pub(super) fn deadline(&self, system: &SystemFacts) -> Timestamp {
+        clock::after(self.now, system.close_within)
     }
-    let nothing = BTreeMap::new();
-    let access = situation.access.as_ref().unwrap_or(&nothing);
-    let deadline_of = |name: &SystemName| {
-        let system = systems.iter().find(|system| system.name == *name)?;
-        Some(clock::after(situation.now, system.close_within))
-    };
-    let mut closes: Vec<Wish> = Vec::new();
-    for door in &situation.open_doors {
-        let stays = door.way == Way::Account || door.way == Way::Badge;
-        if !(stays && matches!(access.get(&door.system), Some(Access::Open(_)))) {
-            closes.push(close(
-                door,
-                "no longer part of the role",
-                deadline_of(&door.system),
-            ));
-        }
-    }
-    let mut opens = Vec::new();
-    for system in systems.iter().filter(|system| !system.retired) {
-        // Forwarding, keys, devices and shared secrets are handed out by people, not by a role.
-        for way in system
-            .ways
+
+    /// By when an open door must be closed. A door into a system the practice no longer names gets
+    /// the shortest time any system has.
+    pub(super) fn deadline_of(
+        &self,
+        door: &OpenDoor,
+        systems: &[SystemFacts],
+    ) -> Option<Timestamp> {
+        systems
             .iter()
-            .filter(|way| matches!(way, Way::Account | Way::Badge))
-        {
-            match access.get(&system.name) {
-                Some(Access::Open(levels)) => opens.push(Wish {
-                    system: system.name.clone(),
-                    way: *way,
-                    wanted: Wanted::Open {
-                        levels: levels.clone(),
-                        forward_to: None,
-                        until: None,
-                    },
-                    deadline: None,
-                    reason: "part of the role".to_owned(),
-                }),
-                Some(Access::Deny)
-                    if !closes
-                        .iter()
-                        .any(|wish| wish.system == system.name && wish.way == *way) =>
-                {
-                    closes.push(Wish {
-                        system: system.name.clone(),
-                        way: *way,
-                        wanted: Wanted::Closed,
-                        deadline: deadline_of(&system.name),
-                        reason: "denied by the role".to_owned(),
-                    });
-                }
-                _ => {}
-            }
-        }
-    }
-    closes.extend(opens);
-    Plan {
-        wishes: closes,
-        needs_a_role,
-        replan_at: None,
+            .find(|system| system.name == door.system)
+            .or_else(|| systems.iter().min_by_key(|system| system.close_within))
+            .map(|system| self.deadline(system))
     }
 }
 
-fn close(door: &OpenDoor, reason: &str, deadline: Option<Timestamp>) -> Wish {
-    Wish {
-        system: door.system.clone(),
-        way: door.way,
-        wanted: Wanted::Closed,
-        deadline,
-        reason: reason.to_owned(),
+impl OpenDoor {
+    /// A wish that this door closes.
+    pub(super) fn closes(&self, reason: &str, deadline: Option<Timestamp>) -> Wish {
+        Wish {
+            system: self.system.clone(),
+            way: self.way,
+            wanted: Wanted::Closed,
+            deadline,
+            reason: reason.to_owned(),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
-    use crate::policy::Category;
 
-    fn now() -> Timestamp {
-        "2026-11-20T17:02:00Z".parse().unwrap()
+    /// A Friday, two minutes past five.
+    pub(in crate::policy) fn now() -> Timestamp {
+        "2026-11-20T17:02:00Z".parse().expect("a time")
     }
 
-    fn system(name: &str, ways: &[Way]) -> SystemFacts {
-        SystemFacts {
-            name: name.into(),
-            category: Category::Ehr,
-            ways: ways.to_vec(),
-            holds_ephi: true,
-            close_within: Duration::from_secs(3_600),
-            forward_to: None,
-            retired: false,
-        }
+    pub(in crate::policy) fn in_minutes(minutes: u64) -> Timestamp {
+        clock::after(now(), Duration::from_secs(60 * minutes))
     }
 
-    fn situation(change: Change) -> Situation {
+    /// An active person whose role reaches `ehr` as a nurse.
+    pub(in crate::policy) fn situation(change: Change) -> Situation {
+        let access = Access::Open(vec!["nurse".to_owned()]);
         Situation {
             change,
             person_is_active: true,
-            access: Some(BTreeMap::from([(
-                "ehr".into(),
-                Access::Open(vec!["nurse".into()]),
-            )])),
+            access: Some(BTreeMap::from([("ehr".into(), access)])),
             open_doors: Vec::new(),
             departure_holds: false,
             departed_at: None,
@@ -289,113 +176,199 @@ mod tests {
         }
     }
 
-    fn open(name: &str, way: Way) -> OpenDoor {
+    pub(in crate::policy) fn open_door(system: &str, way: Way) -> OpenDoor {
         OpenDoor {
-            system: name.into(),
+            system: system.into(),
             way,
-            levels: vec!["nurse".into()],
+            levels: vec!["nurse".to_owned()],
             forward_to: None,
             until: None,
         }
     }
 
+    /// System and way of each wish that closes.
+    pub(in crate::policy) fn closes(plan: &Plan) -> Vec<(&str, Way)> {
+        which(plan, |wanted| *wanted == Wanted::Closed)
+    }
+
+    /// System and way of each wish that opens.
+    pub(in crate::policy) fn opens(plan: &Plan) -> Vec<(&str, Way)> {
+        which(plan, |wanted| *wanted != Wanted::Closed)
+    }
+
+    fn which(plan: &Plan, fits: impl Fn(&Wanted) -> bool) -> Vec<(&str, Way)> {
+        plan.wishes
+            .iter()
+            .filter(|wish| fits(&wish.wanted))
+            .map(|wish| (wish.system.as_str(), wish.way))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{testing::*, *};
+    use crate::policy::{Category, access::testing::system};
+
     #[test]
-    fn a_departure_closes_every_system_also_those_the_role_never_had() {
-        let systems = [
-            system("ehr", &[Way::Account]),
-            system("vpn", &[Way::Account]),
-            system("badge", &[Way::Badge]),
+    fn a_repeated_disable_and_a_mere_record_move_no_door() {
+        let systems = [system("ehr", Category::Ehr)];
+
+        for change in [Change::RepeatedDisable, Change::RecordOnly] {
+            let mut idle = situation(change);
+            idle.open_doors = vec![open_door("ehr", Way::Account)];
+            assert_eq!(plan(&idle, &systems), Plan::default());
+        }
+    }
+
+    fn any_way() -> impl Strategy<Value = Way> {
+        proptest::sample::select(Way::ALL.to_vec())
+    }
+
+    fn any_system() -> impl Strategy<Value = SystemFacts> {
+        let category = proptest::sample::select(Category::ALL.to_vec());
+        let ways = proptest::collection::btree_set(any_way(), 1..4);
+        ("[a-d]", category, ways, any::<bool>(), 1..120_u64).prop_map(
+            |(name, category, ways, retired, minutes)| SystemFacts {
+                ways: ways.into_iter().collect(),
+                retired,
+                close_within: Duration::from_secs(60 * minutes),
+                ..system(&name, category)
+            },
+        )
+    }
+
+    /// Open doors, at most one for each system and way.
+    fn any_open_doors() -> impl Strategy<Value = Vec<OpenDoor>> {
+        let until = proptest::option::of((0..100_u64).prop_map(in_minutes));
+        let forward = (until, proptest::option::of("[xy]"));
+        proptest::collection::btree_map(("[a-e]", any_way()), forward, 0..6).prop_map(|doors| {
+            let door = |((name, way), (until, forward_to)): ((String, Way), _)| {
+                let forward = OpenDoor {
+                    until,
+                    forward_to,
+                    ..open_door(&name, way)
+                };
+                match way {
+                    Way::Forwarding => forward,
+                    _ => open_door(&name, way),
+                }
+            };
+            doors.into_iter().map(door).collect()
+        })
+    }
+
+    fn any_situation() -> impl Strategy<Value = Situation> {
+        let change = proptest::sample::select(vec![
+            Change::Joined,
+            Change::Changed,
+            Change::Departed,
+            Change::Returned,
+        ]);
+        let reach = prop_oneof![
+            Just(Access::Deny),
+            Just(Access::Open(vec!["nurse".to_owned()]))
         ];
-
-        let plan = plan(&situation(Change::Departed), &systems);
-
-        assert_eq!(plan.wishes.len(), 3);
-        assert!(plan.wishes.iter().all(|wish| wish.wanted == Wanted::Closed));
-        assert!(
-            plan.wishes
-                .iter()
-                .all(|wish| wish.deadline == Some(clock::after(now(), Duration::from_secs(3_600))))
-        );
+        let access = proptest::option::of(proptest::collection::btree_map(
+            "[a-d]".prop_map(SystemName::from),
+            reach,
+            0..4,
+        ));
+        let roleless = proptest::option::of((0..30_u64).prop_map(in_minutes));
+        let flags = (any::<bool>(), any::<bool>(), proptest::option::of("[xy]"));
+        (change, access, any_open_doors(), roleless, flags).prop_map(
+            |(change, access, open_doors, roleless_since, (active, holds, supervisor))| Situation {
+                person_is_active: active,
+                access,
+                open_doors,
+                departure_holds: holds,
+                roleless_since,
+                supervisor,
+                now: in_minutes(20),
+                ..situation(change)
+            },
+        )
     }
 
-    #[test]
-    fn a_leavers_mail_goes_to_the_supervisor_for_thirty_days_and_then_stops() {
-        let systems = [system("mail", &[Way::Account, Way::Forwarding])];
-        let mut departed = situation(Change::Departed);
-        departed.supervisor = Some("sam@elm.example".into());
+    proptest! {
+        #[test]
+        fn a_departure_closes_every_way_into_every_system(
+            mut departed in any_situation(),
+            systems in proptest::collection::vec(any_system(), 0..4),
+        ) {
+            departed.change = Change::Departed;
 
-        let first = plan(&departed, &systems);
-        let until = clock::after(now(), FORWARD_FOR);
-        let mut later = situation(Change::Changed);
-        later.departure_holds = true;
-        later.now = until;
-        later.open_doors = vec![OpenDoor {
-            until: Some(until),
-            ..open("mail", Way::Forwarding)
-        }];
-        let last = plan(&later, &systems);
+            let plan = plan(&departed, &systems);
 
-        assert_eq!(first.replan_at, Some(until));
-        assert!(
-            matches!(&first.wishes[1].wanted, Wanted::Open { forward_to: Some(to), .. } if to == "sam@elm.example")
-        );
-        assert_eq!(
-            (last.wishes[0].way, &last.wishes[0].wanted),
-            (Way::Forwarding, &Wanted::Closed)
-        );
-    }
+            for system in &systems {
+                for way in system.ways.iter().filter(|way| **way != Way::Forwarding) {
+                    prop_assert!(closes(&plan).contains(&(system.name.as_str(), *way)));
+                }
+            }
+            for door in departed.open_doors.iter().filter(|door| door.way != Way::Forwarding) {
+                prop_assert!(closes(&plan).contains(&(door.system.as_str(), door.way)));
+            }
+            prop_assert!(opens(&plan).iter().all(|(_, way)| *way == Way::Forwarding));
+        }
 
-    #[test]
-    fn closes_come_before_opens_when_a_role_changes() {
-        let systems = [
-            system("ehr", &[Way::Account]),
-            system("billing", &[Way::Account]),
-        ];
-        let mut moved = situation(Change::Changed);
-        moved.open_doors = vec![open("billing", Way::Account)];
+        #[test]
+        fn nothing_ever_opens_while_a_departure_holds(
+            mut held in any_situation(),
+            systems in proptest::collection::vec(any_system(), 0..4),
+        ) {
+            held.departure_holds = true;
 
-        let plan = plan(&moved, &systems);
+            let plan = plan(&held, &systems);
 
-        assert_eq!(plan.wishes[0].wanted, Wanted::Closed);
-        assert_eq!(plan.wishes[0].system.as_str(), "billing");
-        assert!(matches!(plan.wishes[1].wanted, Wanted::Open { .. }));
-    }
+            prop_assert_eq!(opens(&plan), []);
+        }
 
-    #[test]
-    fn losing_every_role_closes_nothing_until_the_grace_has_passed() {
-        let systems = [system("ehr", &[Way::Account])];
-        let mut roleless = situation(Change::Changed);
-        roleless.access = None;
-        roleless.roleless_since = Some(now());
-        roleless.open_doors = vec![open("ehr", Way::Account)];
+        #[test]
+        fn no_door_is_wished_two_things_and_closes_come_first(
+            situation in any_situation(),
+            systems in proptest::collection::btree_map("[a-d]", any_system(), 0..4),
+        ) {
+            let systems: Vec<SystemFacts> = systems
+                .into_iter()
+                .map(|(name, system)| SystemFacts { name: name.as_str().into(), ..system })
+                .collect();
 
-        let during = plan(&roleless, &systems);
-        roleless.now = clock::after(now(), Duration::from_secs(900));
-        let after = plan(&roleless, &systems);
+            let plan = plan(&situation, &systems);
 
-        assert!(during.wishes.is_empty() && during.needs_a_role && during.replan_at.is_some());
-        assert_eq!(after.wishes[0].wanted, Wanted::Closed);
-    }
+            let doors: std::collections::BTreeSet<_> =
+                plan.wishes.iter().map(|wish| (&wish.system, wish.way)).collect();
+            prop_assert_eq!(doors.len(), plan.wishes.len());
+            let first_open = plan.wishes.iter().position(|wish| wish.wanted != Wanted::Closed);
+            let last_close = plan.wishes.iter().rposition(|wish| wish.wanted == Wanted::Closed);
+            if let (Some(open), Some(close)) = (first_open, last_close) {
+                prop_assert!(close < open);
+            }
+        }
 
-    #[test]
-    fn nothing_opens_for_somebody_without_a_role() {
-        let mut unknown = situation(Change::Joined);
-        unknown.access = None;
+        #[test]
+        fn a_retired_system_is_never_opened(
+            situation in any_situation(),
+            mut systems in proptest::collection::vec(any_system(), 1..4),
+        ) {
+            for system in &mut systems {
+                system.retired = true;
+            }
 
-        let plan = plan(&unknown, &[system("ehr", &[Way::Account])]);
+            let plan = plan(&situation, &systems);
 
-        assert!(plan.wishes.is_empty() && plan.needs_a_role);
-    }
+            prop_assert_eq!(opens(&plan), []);
+        }
 
-    #[test]
-    fn while_a_departure_holds_nothing_opens() {
-        let mut held = situation(Change::Changed);
-        held.departure_holds = true;
-        held.open_doors = vec![open("ehr", Way::Account)];
+        #[test]
+        fn whoever_may_not_get_in_gets_nothing_opened_but_the_forward_of_a_leaver(
+            mut away in any_situation(),
+            systems in proptest::collection::vec(any_system(), 0..4),
+        ) {
+            away.person_is_active = false;
 
-        let plan = plan(&held, &[system("ehr", &[Way::Account])]);
-
-        assert_eq!(plan.wishes.len(), 1);
-        assert_eq!(plan.wishes[0].wanted, Wanted::Closed);
+            prop_assert!(opens(&plan(&away, &systems)).iter().all(|(_, way)| *way == Way::Forwarding));
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use drawbridge_sdk::FailureClass;
+use drawbridge_sdk::{CallError, FailureClass};
 use jiff::Timestamp;
 
 use crate::clock;
@@ -37,9 +37,14 @@ impl Breaker {
     }
 
     /// Takes in that a call failed. Only failures to reach the system open the breaker.
-    pub fn failed(&mut self, class: FailureClass, now: Timestamp) {
-        match class {
-            FailureClass::Retryable => {
+    pub fn failed(&mut self, failure: &CallError, now: Timestamp) {
+        // A 503 or a 429 is an answer, and the schedule is its pace.
+        let answered = failure
+            .receipts
+            .last()
+            .is_some_and(|receipt| receipt.status.is_some());
+        match failure.class {
+            FailureClass::Retryable if !answered => {
                 self.failures += 1;
                 if self.failures >= FAILURES_IN_A_ROW {
                     self.probe_at = Some(clock::after(now, PROBE_EVERY));
@@ -65,16 +70,50 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use drawbridge_sdk::{Finality, Receipt};
+
     use super::*;
+
+    fn unreachable() -> CallError {
+        CallError::new(
+            FailureClass::Retryable,
+            Finality::NotSent,
+            "cannot reach the system",
+        )
+    }
+
+    fn refused() -> CallError {
+        CallError::new(
+            FailureClass::Refused,
+            Finality::Answered,
+            "the system refused",
+        )
+    }
+
+    #[test]
+    fn an_overloaded_system_is_reachable() {
+        let now: Timestamp = "2026-11-20T17:00:00Z".parse().unwrap();
+        let mut breaker = Breaker::default();
+        let mut overloaded = unreachable();
+        overloaded
+            .receipts
+            .push(Receipt::new("disable", "PATCH", Some("503".to_owned()), ""));
+
+        for _ in 0..5 {
+            breaker.failed(&overloaded, now);
+        }
+
+        assert!(!breaker.is_open());
+    }
 
     #[test]
     fn two_failures_open_it_and_one_answer_closes_it() {
         let now: Timestamp = "2026-11-20T17:00:00Z".parse().unwrap();
         let mut breaker = Breaker::default();
 
-        breaker.failed(FailureClass::Retryable, now);
+        breaker.failed(&unreachable(), now);
         assert!(!breaker.is_open());
-        breaker.failed(FailureClass::Retryable, now);
+        breaker.failed(&unreachable(), now);
         assert!(breaker.is_open());
         assert!(!breaker.take_probe(now));
         assert!(breaker.take_probe(clock::after(now, PROBE_EVERY)));
@@ -88,8 +127,8 @@ mod tests {
         let mut breaker = Breaker::default();
 
         for _ in 0..5 {
-            breaker.failed(FailureClass::Retryable, now);
-            breaker.failed(FailureClass::Refused, now);
+            breaker.failed(&unreachable(), now);
+            breaker.failed(&refused(), now);
         }
 
         assert!(!breaker.is_open());

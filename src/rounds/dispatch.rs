@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use drawbridge_sdk::FailureClass;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -105,8 +106,14 @@ impl Rounds {
             let Some(system) = self.systems.get(&practice, &name) else {
                 continue;
             };
-            for door in self.claim(system, &practice, &name).await? {
-                self.start(running, Arc::clone(system), door);
+            // One system's trouble never stops another's doors.
+            match self.claim(system, &practice, &name).await {
+                Ok(doors) => doors
+                    .into_iter()
+                    .for_each(|door| self.start(running, Arc::clone(system), door)),
+                Err(error) => {
+                    warn!(system.name = %name, %error, "could not claim doors of a system")
+                }
             }
         }
         Ok(())
@@ -170,12 +177,20 @@ impl Rounds {
         .await;
         let reached = match &answer {
             Ok(_) => true,
-            Err(error) => error.class != drawbridge_sdk::FailureClass::Retryable,
+            // A refused credential is tried on its own pace, so that the account is not locked out.
+            Err(error) => !matches!(
+                error.class,
+                FailureClass::Retryable | FailureClass::Credential
+            ),
         };
-        if !reached {
-            return;
+        if reached {
+            system.breaker().answered();
+            self.wake_waiting_doors(system).await;
         }
-        system.breaker().answered();
+    }
+
+    /// Makes due what waited for this system.
+    pub(super) async fn wake_waiting_doors(&self, system: &System) {
         let now = self.clock.now();
         match self
             .store
@@ -187,7 +202,7 @@ impl Rounds {
                 self.wake.notify_one();
             }
             Err(error) => {
-                warn!(system.name = %system.name, %error, "could not make waiting doors due")
+                warn!(system.name = %system.name, %error, "could not make waiting doors due: they keep their schedule");
             }
         }
     }

@@ -86,7 +86,9 @@ pub(super) fn read(
             "door.too_early",
             json!({"seen": seen, "opposite_may_land_until": clock::to_text(*until)}),
         ),
-        Verdict::Residual(seen, left, until) => (
+        Verdict::Residual {
+            seen, left, until, ..
+        } => (
             "door.residual",
             json!({"seen": seen, "residual": left, "until": until.map(clock::to_text)}),
         ),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use drawbridge_sdk::{
-    Ask, CallError, Change, CloseCall, Finality, Observation, OpenCall, Outcome, Subject, Way,
+    AccountId, AccountState, Ask, CallError, Change, CloseCall, Effect, FailureClass, Finality,
+    Observation, OpenCall, Outcome, Subject, Way,
 };
 use jiff::Timestamp;
 
@@ -60,15 +61,24 @@ async fn act(
     // The last look before bytes leave: a newer wish voids this one.
     if !rounds.store.renew_lease(door, &rounds.owner).await? {
         let void = CallError::new(
-            drawbridge_sdk::FailureClass::Retryable,
+            FailureClass::Retryable,
             Finality::NotSent,
             "a newer wish came first",
         );
         conclude(rounds, system, door, &attempt, Err(void)).await?;
         return Ok(false);
     }
-    let answer = send(system, door, subject.clone()).await;
-    conclude(rounds, system, door, &attempt, answer).await
+    // A worker that was held up since it wrote the attempt has only what is left of its time.
+    let left = clock::between(rounds.clock.now(), attempt.answer_by);
+    let answer = send(system, door, subject.clone(), left).await;
+    let failure = answer
+        .as_ref()
+        .err()
+        .cloned()
+        .or_else(|| answer.as_ref().ok().and_then(Outcome::failure).cloned());
+    let goes_on = conclude(rounds, system, door, &attempt, answer).await?;
+    note_reach(rounds, system, failure.as_ref()).await;
+    Ok(goes_on)
 }
 
 /// Stores the attempt before anything is sent (rule R2). `None` when the claim was lost.
@@ -101,7 +111,12 @@ async fn announce(
     Ok(Some(attempt))
 }
 
-async fn send(system: &System, door: &Door, subject: Subject) -> Result<Outcome, CallError> {
+async fn send(
+    system: &System,
+    door: &Door,
+    subject: Subject,
+    left: Duration,
+) -> Result<Outcome, CallError> {
     let connector = system.connector();
     let idempotency_key = format!("{}-{}-{}", door.id, door.generation, door.round);
     match &door.wanted {
@@ -112,9 +127,11 @@ async fn send(system: &System, door: &Door, subject: Subject) -> Result<Outcome,
                 managed_levels: system.managed_levels.clone(),
                 idempotency_key,
             };
-            bounded(system.call_timeout, Kind::Changes, async move {
-                connector.close(&call).await
-            })
+            bounded(
+                left,
+                Kind::Changes,
+                async move { connector.close(&call).await },
+            )
             .await
         }
         Wanted::Open(opening) if door.way == Way::Forwarding && opening.forward_to.is_none() => {
@@ -133,9 +150,11 @@ async fn send(system: &System, door: &Door, subject: Subject) -> Result<Outcome,
                 until: opening.until,
                 idempotency_key,
             };
-            bounded(system.call_timeout, Kind::Changes, async move {
-                connector.open(&call).await
-            })
+            bounded(
+                left,
+                Kind::Changes,
+                async move { connector.open(&call).await },
+            )
             .await
         }
     }
@@ -151,16 +170,6 @@ async fn conclude(
     answer: Result<Outcome, CallError>,
 ) -> Result<bool, StoreError> {
     let now = rounds.clock.now();
-    note_reach(
-        rounds,
-        system,
-        answer
-            .as_ref()
-            .err()
-            .or_else(|| answer.as_ref().ok().and_then(Outcome::failure)),
-        now,
-    )
-    .await?;
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
     let completion = completion_of(&answer);
@@ -175,8 +184,7 @@ async fn conclude(
             match outcome.failure() {
                 Some(failure) => {
                     door.due = Due::Act;
-                    door.after_failure(failure, now, retry::delay(door.tries));
-                    false
+                    fail(system, door, failure, now)
                 }
                 None if system.capabilities.read_back || outcome.change == Change::NoAccount => {
                     true
@@ -187,10 +195,7 @@ async fn conclude(
                 }
             }
         }
-        Err(error) => {
-            door.after_failure(error, now, retry::delay(door.tries));
-            false
-        }
+        Err(error) => fail(system, door, error, now),
     };
     if holds {
         tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release })
@@ -200,12 +205,30 @@ async fn conclude(
     Ok(goes_on && holds)
 }
 
+/// Takes in a failed call. Answers whether the system is read all the same: it answered, and somebody
+/// may have put it right there by hand.
+fn fail(system: &System, door: &mut Door, error: &CallError, now: Timestamp) -> bool {
+    door.after_failure(error, now, retry::delay(door.tries));
+    if !system.capabilities.read_back {
+        if error.class == FailureClass::NeedsHuman {
+            door.next_try = None;
+        }
+        return false;
+    }
+    !matches!(
+        error.class,
+        FailureClass::Retryable | FailureClass::Credential
+    )
+}
+
 fn completion_of(answer: &Result<Outcome, CallError>) -> Completion {
     match answer {
         Ok(outcome) => {
             let failure = outcome.failure();
             Completion {
-                resolved: failure.is_none_or(|failure| failure.finality != Finality::Unknown),
+                resolved: [&outcome.blocked, &outcome.sessions_ended]
+                    .into_iter()
+                    .all(is_settled),
                 result: match (failure, outcome.change) {
                     (Some(_), _) => "failed",
                     (None, Change::Done) => "done",
@@ -227,6 +250,11 @@ fn completion_of(answer: &Result<Outcome, CallError>) -> Completion {
             receipts: error.receipts.clone(),
         },
     }
+}
+
+/// Whether nothing of this part of a call can take effect any more.
+fn is_settled(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Failed(error) if error.finality == Finality::Unknown)
 }
 
 /// Reads what the system says, and judges it.
@@ -251,6 +279,7 @@ async fn read(
             .await?
     };
     let began = rounds.clock.now();
+    let known_accounts = subject.account_ids.clone();
     let answer = {
         let connector = system.connector();
         let ask = Ask {
@@ -264,15 +293,23 @@ async fn read(
         .await
     };
     let now = rounds.clock.now();
-    note_reach(rounds, system, answer.as_ref().err(), now).await?;
+    note_reach(rounds, system, answer.as_ref().err()).await;
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     if !tx.holds(&door.id, door.fence).await? {
         return Ok(());
     }
     match answer {
         Ok(observation) => {
-            judge_reading(&mut tx, system, door, &observation, sees_others, began).await?
+            let reading = Seeing {
+                observation,
+                known_accounts: &known_accounts,
+                sees_others,
+                began,
+            };
+            judge_reading(&mut tx, system, door, reading).await?;
         }
+        // The call before it failed too, and that is what people must know of.
+        Err(error) if door.due == Due::Act => tx.record(notes::read_failed(door, &error, now)),
         Err(error) => {
             door.tries += 1;
             door.after_failure(&error, now, retry::delay(door.tries));
@@ -284,29 +321,49 @@ async fn read(
     tx.commit().await
 }
 
+/// What was seen, and what is needed to judge it.
+struct Seeing<'a> {
+    observation: Observation,
+    known_accounts: &'a [AccountId],
+    sees_others: bool,
+    began: Timestamp,
+}
+
 async fn judge_reading(
     tx: &mut WriteTx,
     system: &System,
     door: &mut Door,
-    observation: &Observation,
-    sees_others: bool,
-    began: Timestamp,
+    seeing: Seeing<'_>,
 ) -> Result<(), StoreError> {
+    let Seeing {
+        mut observation,
+        known_accounts,
+        sees_others,
+        began,
+    } = seeing;
     let now = tx.now();
     let ids: Vec<_> = observation
         .accounts
         .iter()
         .map(|account| account.id.clone())
         .collect();
-    own_accounts(tx, door, &ids, now).await?;
-    let opposite = Action::towards(&door.wanted).opposite();
+    // What belongs to somebody else's door proves nothing about this one.
+    let foreign = own_accounts(tx, door, &ids, now).await?;
+    let (others, own): (Vec<_>, Vec<_>) = std::mem::take(&mut observation.accounts)
+        .into_iter()
+        .partition(|account| foreign.contains(&account.id));
+    observation.accounts = own;
     let reading = Reading {
         began,
-        observation,
+        observation: &observation,
+        namesake_is_enabled: others
+            .iter()
+            .any(|account| account.state == AccountState::Enabled),
+        known_accounts,
         capabilities: &system.capabilities,
         managed_levels: &system.managed_levels,
         sees_others,
-        opposite_may_land_until: tx.find_may_land_until(&door.id, opposite).await?,
+        opposite_may_land_until: tx.find_may_land_until(door, began).await?,
     };
     let verdict = judge(door, &reading);
     let was_green = door.is_green(now);
@@ -322,40 +379,32 @@ async fn judge_reading(
     Ok(())
 }
 
-/// Keeps the accounts a system returned for this person; one account has one owner (rule R11).
+/// Keeps the accounts a system returned for this person, and answers those that belong to somebody
+/// else's door: one account has one owner (rule R11).
 async fn own_accounts(
     tx: &mut WriteTx,
     door: &Door,
-    accounts: &[drawbridge_sdk::AccountId],
+    accounts: &[AccountId],
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<AccountId>, StoreError> {
     let foreign = tx.record_accounts(door, accounts).await?;
     if !foreign.is_empty() {
         tx.record(notes::foreign_accounts(door, &foreign, now));
     }
-    Ok(())
+    Ok(foreign)
 }
 
 /// Tells the breaker, and makes waiting doors due when the system answers again.
-async fn note_reach(
-    rounds: &Rounds,
-    system: &System,
-    failure: Option<&CallError>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+async fn note_reach(rounds: &Rounds, system: &System, failure: Option<&CallError>) {
+    let now = rounds.clock.now();
     let is_back = match failure {
         Some(failure) => {
-            system.breaker().failed(failure.class, now);
+            system.breaker().failed(failure, now);
             false
         }
         None => system.breaker().answered(),
     };
     if is_back {
-        rounds
-            .store
-            .make_waiting_doors_due(&system.practice, &system.name, now)
-            .await?;
-        rounds.wake.notify_one();
+        rounds.wake_waiting_doors(system).await;
     }
-    Ok(())
 }

@@ -170,24 +170,29 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Until when an attempt of this kind on a door, made for an older wish and never finally
-    /// answered, may still take effect.
+    /// Until when something against a door's wish may have taken effect, as seen by a reading that
+    /// began then: an opposite call, or an open of an older wish with other levels, that was never
+    /// finally answered, or that was answered only after the reading began (rule R6).
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_may_land_until(
         &mut self,
-        door: &DoorId,
-        action: Action,
+        door: &Door,
+        began: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
+        let opposite = Action::towards(&door.wanted).opposite();
         let practice = self.practice().as_str().to_owned();
         let row = sqlx::query(
-            "SELECT MAX(may_land_until) AS until FROM attempt
-             WHERE practice = $1 AND door = $2 AND action = $3 AND resolved = 0",
+            "SELECT MAX(CASE WHEN resolved = 0 THEN may_land_until ELSE finished END) AS until FROM attempt
+             WHERE practice = $1 AND door = $2 AND (resolved = 0 OR finished > $3)
+               AND (action = $4 OR (action = 'open' AND generation < $5))",
         )
         .bind(practice)
-        .bind(door.as_str())
-        .bind(action.as_str())
+        .bind(door.id.as_str())
+        .bind(clock::to_text(began))
+        .bind(opposite.as_str())
+        .bind(door.generation)
         .fetch_one(self.connection())
         .await?;
         row.maybe_time("until")

@@ -19,6 +19,9 @@ use crate::{
 /// How long a claim lasts unless it is renewed.
 pub const LEASE: Duration = Duration::from_secs(30);
 
+/// How long a close waits for an unreachable system's probe before it is tried all the same.
+const LONG_WAIT: Duration = Duration::from_secs(15 * 60);
+
 impl Store {
     /// Systems with work that is due and not being done, most urgent first, and how much of it.
     ///
@@ -45,9 +48,9 @@ impl Store {
 
     /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
     ///
-    /// Closes come first. An open waits until each of the person's closes was tried once. With
-    /// `first_tries_only`, only closes that were never tried are claimed: the system is unreachable, and
-    /// everything else waits for its probe.
+    /// Closes come first. An open waits until each of the person's closes was tried once. While the
+    /// system `is_unreachable`, everything waits for its probe but closes that were never tried, and
+    /// those that have waited for a quarter of an hour: the probe may be wrong.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -56,17 +59,18 @@ impl Store {
         owner: &str,
         (practice, system): (&PracticeName, &SystemName),
         most: u32,
-        first_tries_only: bool,
+        is_unreachable: bool,
         now: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
         let _writer = match self.dialect {
             Dialect::Sqlite => Some(self.writer.lock().await),
             Dialect::Postgres => None,
         };
+        let waited_since = now.checked_sub(LONG_WAIT).unwrap_or(Timestamp::MIN);
         let sql = format!(
-            "UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
-             WHERE practice = $2 AND id IN (
-                 SELECT d.id FROM door d
+            // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
+            "WITH picked AS MATERIALIZED (
+                 SELECT d.id AS id FROM door d
                  WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
                    AND (d.lease_until IS NULL OR d.lease_until < {now})
                    AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
@@ -74,10 +78,16 @@ impl Store {
                        AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL))
                    {untried}
                  ORDER BY CASE WHEN d.wanted = 'closed' THEN 0 ELSE 1 END, d.next_try LIMIT $5 {skip_locked})
+             UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
+             WHERE practice = $2 AND id IN (SELECT id FROM picked)
              RETURNING {columns}",
             lease = self.dialect.time_in(LEASE.as_secs()),
             now = self.dialect.time_in(0),
-            untried = if first_tries_only { "AND d.wanted = 'closed' AND d.tries = 0" } else { "" },
+            untried = if is_unreachable {
+                "AND d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
+            } else {
+                "AND d.next_try >= $6"
+            },
             skip_locked = self.dialect.skip_locked(),
             columns = door_columns!(),
         );
@@ -87,6 +97,11 @@ impl Store {
             .bind(system.as_str())
             .bind(clock::to_text(now))
             .bind(i64::from(most))
+            .bind(if is_unreachable {
+                clock::to_text(waited_since)
+            } else {
+                String::new()
+            })
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(door_of).collect()
@@ -167,17 +182,6 @@ impl Store {
         .await?;
         Ok(done.rows_affected())
     }
-
-    /// When the next thing is due, if anything is.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let row = sqlx::query("SELECT MIN(next_try) AS first FROM door WHERE lease_until IS NULL")
-            .fetch_one(&self.pool)
-            .await?;
-        row.maybe_time("first")
-    }
 }
 
 impl WriteTx {
@@ -187,7 +191,9 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn holds(&mut self, id: &DoorId, fence: i64) -> Result<bool, StoreError> {
         let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query("SELECT fence FROM door WHERE practice = $1 AND id = $2")
+        let lock = self.dialect().lock_rows();
+        let sql = format!("SELECT fence FROM door WHERE practice = $1 AND id = $2{lock}");
+        let row = sqlx::query(AssertSqlSafe(sql))
             .bind(practice)
             .bind(id.as_str())
             .fetch_optional(self.connection())

@@ -38,10 +38,21 @@ impl Dialect {
     /// Reads the head of a practice's chain and keeps others from moving it until the commit.
     pub(super) const fn lock_chain_head(self) -> &'static str {
         match self {
-            Self::Sqlite => "SELECT ledger_sequence, ledger_hash FROM practice WHERE name = $1",
-            Self::Postgres => {
-                "SELECT ledger_sequence, ledger_hash FROM practice WHERE name = $1 FOR UPDATE"
+            Self::Sqlite => {
+                "SELECT ledger_sequence, ledger_hash, applied_roles FROM practice WHERE name = $1"
             }
+            Self::Postgres => {
+                "SELECT ledger_sequence, ledger_hash, applied_roles FROM practice WHERE name = $1 FOR UPDATE"
+            }
+        }
+    }
+
+    /// Ends a query inside a write transaction whose rows are written from what was read: a claim in
+    /// between would otherwise be undone. SQLite's one writer needs nothing.
+    pub(super) const fn lock_rows(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
         }
     }
 

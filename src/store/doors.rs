@@ -1,7 +1,7 @@
 //! Doors: one row per person, system and way.
 
 use drawbridge_sdk::{AccountId, FailureClass, Way};
-use sqlx::{AnyConnection, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 
 use super::{
     Store, StoreError, WriteTx,
@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     clock,
-    door::{Assurance, Door, Due, Failure, Seen, Wanted},
-    ids::{DoorId, PersonId, PracticeName, SystemName},
+    door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
+    ids::{PersonId, PracticeName, SystemName},
+    query::fold,
 };
 
 /// Every column of a door that a row is read from.
@@ -83,16 +84,17 @@ async fn read_doors_of(
     connection: &mut AnyConnection,
     practice: &PracticeName,
     person: &PersonId,
+    lock: &str,
 ) -> Result<Vec<Door>, StoreError> {
-    let rows = sqlx::query(concat!(
-        "SELECT ",
+    let sql = format!(
+        "SELECT {} FROM door WHERE practice = $1 AND person = $2 ORDER BY system, way{lock}",
         door_columns!(),
-        " FROM door WHERE practice = $1 AND person = $2 ORDER BY system, way"
-    ))
-    .bind(practice.as_str())
-    .bind(person.as_str())
-    .fetch_all(connection)
-    .await?;
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(practice.as_str())
+        .bind(person.as_str())
+        .fetch_all(connection)
+        .await?;
     rows.iter().map(door_of).collect()
 }
 
@@ -106,7 +108,7 @@ impl Store {
         practice: &PracticeName,
         person: &PersonId,
     ) -> Result<Vec<Door>, StoreError> {
-        read_doors_of(&mut *self.pool.acquire().await?, practice, person).await
+        read_doors_of(&mut *self.pool.acquire().await?, practice, person, "").await
     }
 
     /// Every door of a practice.
@@ -172,26 +174,39 @@ impl WriteTx {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_doors_of(&mut self, person: &PersonId) -> Result<Vec<Door>, StoreError> {
-        let practice = self.practice().clone();
-        read_doors_of(self.connection(), &practice, person).await
+        let (practice, lock) = (self.practice().clone(), self.dialect().lock_rows());
+        read_doors_of(self.connection(), &practice, person, lock).await
     }
 
-    /// A door, as of this transaction.
+    /// Whose mail goes to one of these addresses, as of this transaction.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find_door(&mut self, id: &DoorId) -> Result<Option<Door>, StoreError> {
+    pub async fn find_people_forwarding_to(
+        &mut self,
+        addresses: &[String],
+    ) -> Result<Vec<PersonId>, StoreError> {
         let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query(concat!(
-            "SELECT ",
-            door_columns!(),
-            " FROM door WHERE practice = $1 AND id = $2"
-        ))
+        let rows = sqlx::query(
+            "SELECT person, opening FROM door WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'",
+        )
         .bind(practice)
-        .bind(id.as_str())
-        .fetch_optional(self.connection())
+        .fetch_all(self.connection())
         .await?;
-        row.as_ref().map(door_of).transpose()
+        let mut people = Vec::new();
+        for row in &rows {
+            let opening: Opening = row.json("opening")?;
+            let goes_to = |address: &String| {
+                opening
+                    .forward_to
+                    .as_deref()
+                    .is_some_and(|to| fold(to) == fold(address))
+            };
+            if addresses.iter().any(goes_to) {
+                people.push(row.text("person")?.into());
+            }
+        }
+        Ok(people)
     }
 
     /// Records a door: a new one, or a new state.

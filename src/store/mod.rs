@@ -35,7 +35,6 @@ use tokio::sync::Mutex;
 
 pub use self::{
     dialect::Dialect,
-    persons::Subjects,
     search::{Found, Search},
     tokens::StoredToken,
     write::WriteTx,

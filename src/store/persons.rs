@@ -30,9 +30,6 @@ pub struct Person {
     pub departed_at: Option<Timestamp>,
 }
 
-/// Whom a call is about, as connectors get it.
-pub type Subjects = Subject;
-
 /// A person and the User that points at them now, if one does.
 #[derive(Debug, Clone)]
 pub struct Known {
@@ -278,7 +275,7 @@ impl WriteTx {
         Ok(Known { person, user })
     }
 
-    /// Finds the one person without a User who bore these identifiers: a resource created again under
+    /// Finds the one person without an active User who bore these identifiers: a resource created again under
     /// a known identity joins its person. `None` when nobody fits, or more than one.
     ///
     /// # Errors
@@ -293,7 +290,7 @@ impl WriteTx {
             let rows = sqlx::query(
                 "SELECT i.person AS person FROM identifier i WHERE i.practice = $1 AND i.kind = $2 AND i.folded = $3
                  AND NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = i.practice AND u.person = i.person
-                                 AND u.deleted IS NULL)",
+                                 AND u.deleted IS NULL AND u.active = 1)",
             )
             .bind(practice.as_str())
             .bind(kind)
@@ -370,6 +367,24 @@ impl WriteTx {
         .bind(person.departed_at.map(clock::to_text))
         .bind(practice)
         .bind(person.id.as_str())
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Makes a person, or everybody in the practice, due for planning again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn replan_now(&mut self, person: Option<&PersonId>) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let now = clock::to_text(self.now());
+        sqlx::query(
+            "UPDATE person SET replan_at = $1 WHERE practice = $2 AND ($3 = '' OR id = $3)",
+        )
+        .bind(now)
+        .bind(practice)
+        .bind(person.map_or("", PersonId::as_str))
         .execute(self.connection())
         .await?;
         Ok(())

@@ -18,6 +18,8 @@ use crate::{
 pub struct WriteTx {
     transaction: Transaction<'static, Any>,
     practice: PracticeName,
+    dialect: super::Dialect,
+    applied_roles: Option<String>,
     now: Timestamp,
     sequence: i64,
     head: chain::Hash,
@@ -51,6 +53,8 @@ impl Store {
         Ok(WriteTx {
             transaction,
             practice: practice.clone(),
+            dialect: self.dialect,
+            applied_roles: head.maybe_text("applied_roles")?,
             now,
             sequence: head.number("ledger_sequence")?,
             head: hash,
@@ -69,6 +73,15 @@ impl WriteTx {
     /// The time of everything in it.
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The role matrix in force, as text; `None` before the first start.
+    pub fn applied_roles(&self) -> Option<&str> {
+        self.applied_roles.as_deref()
+    }
+
+    pub(super) const fn dialect(&self) -> super::Dialect {
+        self.dialect
     }
 
     /// Adds a record to the evidence, written at the commit.

@@ -81,7 +81,6 @@ async fn canaille_locks_a_user_and_every_real_door_closes_even_while_one_system_
         returned.elapsed().as_secs_f64()
     );
 
-    practice.dump();
     for system in WITH_LOGIN {
         assert!(
             !practice.can_log_in(system).await,

@@ -332,6 +332,7 @@ async fn residual_access_without_an_end_waits_for_a_person() {
     let signed = Attestation {
         by: "Dana Ruiz",
         note: "restarted the directory, no connection left",
+        generation: app.door("nina", "ehr").await.generation,
     };
     let ehr = "ehr".into();
     let at = drawbridge::clock::Clock::now(&app.clock);

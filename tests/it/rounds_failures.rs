@@ -45,13 +45,48 @@ async fn a_refusal_is_tried_once_more_and_then_every_fifteen_minutes_beside_a_ta
 }
 
 #[tokio::test]
-async fn what_needs_a_person_is_a_task_and_not_retried() {
-    let app = departed(vec![CallError::needs_human("take the card back")]).await;
+async fn what_needs_a_person_is_a_task_and_is_read_beside_it() {
+    let app = departed(vec![CallError::needs_human("disable it in the panel")]).await;
+    let task = app.door("nina", "ehr").await;
+    let next = next_try_in(&app).await;
+    app.system("ehr")
+        .fail_next([CallError::needs_human("disable it in the panel")]);
+    app.system("ehr")
+        .state()
+        .accounts
+        .get_mut("nina")
+        .unwrap()
+        .enabled = false;
+    app.system("ehr")
+        .state()
+        .accounts
+        .get_mut("nina")
+        .unwrap()
+        .sessions = 0;
+    app.run_after(Duration::from_secs(900)).await;
+
+    assert_eq!(task.failure.unwrap().class, FailureClass::NeedsHuman);
+    assert_eq!(next, Some(Duration::from_secs(900)));
+    assert!(
+        app.is_green("nina", "ehr").await,
+        "a person did it there, and the reading shows it"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_waits_for_a_signature_and_is_not_called_again() {
+    let app = TestApp::start().await;
+    app.system("ehr").state().cannot_be_read = true;
+    let rounds = app.another_worker();
+    let nina = app.hire("nina", "Nurse").await;
+    app.system("ehr")
+        .fail_next([CallError::needs_human("take the card back")]);
+    app.disable(&nina).await;
+    rounds.run_due().await.unwrap();
 
     let door = app.door("nina", "ehr").await;
     assert_eq!(door.next_try, None);
     assert_eq!(door.assurance, Assurance::Unknown);
-    assert_eq!(door.failure.unwrap().class, FailureClass::NeedsHuman);
 }
 
 #[tokio::test]

@@ -158,10 +158,7 @@ async fn an_edit_of_the_roles_moves_no_door_until_it_is_applied() {
         .unwrap();
     app.run_due().await;
     let before = app.doors_of("nina").await.len();
-    app.intake
-        .apply_roles(&app.caller(), text, roles)
-        .await
-        .unwrap();
+    app.intake.apply_roles(&app.caller(), text).await.unwrap();
     app.run_due().await;
 
     let moves: Vec<_> = preview

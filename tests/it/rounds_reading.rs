@@ -132,6 +132,7 @@ async fn an_attestation_never_outranks_a_reading() {
     let signed = Attestation {
         by: "Dana Ruiz",
         note: "I looked",
+        generation: app.door("nina", "ehr").await.generation,
     };
     let ehr = "ehr".into();
     let answer = attest(
@@ -176,6 +177,7 @@ async fn an_attested_door_that_is_read_open_later_is_not_green() {
     let signed = Attestation {
         by: "Dana Ruiz",
         note: "gone from the list",
+        generation: app.door("nina", "ehr").await.generation,
     };
     let ehr = "ehr".into();
     let _ = attest(

@@ -11,6 +11,8 @@ pub enum Fault {
     Silence,
     /// Takes the request, does what it says, and closes the connection without an answer.
     AnswerLost,
+    /// Takes changing requests, does what they say, and never answers; the connection stays open.
+    SilentChanges,
     /// Closes the connection in the middle of the answer.
     CutMidAnswer,
     /// Answers changing requests with this HTTP status and does nothing.
@@ -37,10 +39,11 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault that the rules ask for.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ConnectionRefused,
         Self::Silence,
         Self::AnswerLost,
+        Self::SilentChanges,
         Self::CutMidAnswer,
         Self::Status(500),
         Self::Status(503),
@@ -61,9 +64,11 @@ impl Fault {
     /// The class a connector has to give it, or `None` where the fault is no failure of a call.
     pub const fn class(self) -> Option<FailureClass> {
         match self {
-            Self::ConnectionRefused | Self::Silence | Self::AnswerLost | Self::CutMidAnswer => {
-                Some(FailureClass::Retryable)
-            }
+            Self::ConnectionRefused
+            | Self::Silence
+            | Self::AnswerLost
+            | Self::SilentChanges
+            | Self::CutMidAnswer => Some(FailureClass::Retryable),
             Self::Status(status) | Self::RetryAfter(status, _) => {
                 Some(FailureClass::of_status(status))
             }
@@ -80,7 +85,7 @@ impl Fault {
     pub const fn spares_reads(self) -> bool {
         matches!(
             self,
-            Self::Status(_) | Self::SaysYesDoesNothing | Self::AnswerLost
+            Self::Status(_) | Self::SaysYesDoesNothing | Self::AnswerLost | Self::SilentChanges
         )
     }
 }

@@ -89,6 +89,7 @@ macro_rules! suite {
         $crate::suite!(@rules $fixture, faults [
             a_refused_connection_is_retryable_and_nothing_was_sent,
             silence_ends_within_the_call_timeout,
+            silence_after_a_change_ends_in_time_and_may_still_land,
             a_lost_answer_is_never_success_and_a_later_close_is_right,
             an_answer_cut_in_the_middle_is_retryable,
             an_overloaded_system_is_retryable,

@@ -102,6 +102,10 @@ async fn a_connector_that_believes_itself_is_caught() {
 async fn a_connector_that_takes_the_whole_time_for_each_request_is_caught() {
     let verdict = rules::faults::silence_ends_within_the_call_timeout::<TakesItsTime>().await;
     is_broken(&verdict, "takes longer");
+    let verdict =
+        rules::faults::silence_after_a_change_ends_in_time_and_may_still_land::<TakesItsTime>()
+            .await;
+    is_broken(&verdict, "takes longer");
 }
 
 #[tokio::test]

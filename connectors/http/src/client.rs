@@ -183,6 +183,7 @@ impl Client<'_> {
         match verdict(
             self.file,
             step,
+            absent,
             http.status,
             &http.text(),
             body.as_ref().ok(),
@@ -203,7 +204,7 @@ impl Client<'_> {
                 body: body.unwrap_or_default(),
                 http,
             })),
-            Verdict::No { .. } if absent.contains(&http.status) => Ok(Reply::Absent(Answer {
+            Verdict::Absent => Ok(Reply::Absent(Answer {
                 body: body.unwrap_or_default(),
                 http,
             })),

@@ -162,11 +162,7 @@ impl<'a> Lookup<'a> {
         let mut place = find.paging.first();
         for _ in 0..MOST_PAGES {
             let page = self.find_page(find, &place, identifier).await?;
-            found.extend(
-                page.accounts
-                    .into_iter()
-                    .filter(|account| bears(account, identifier)),
-            );
+            found.extend(page.accounts);
             match page.next {
                 Some(next) => place = next,
                 None => return Ok(found),

@@ -12,6 +12,8 @@ pub enum Verdict {
     Yes,
     /// It was so before.
     Already,
+    /// There is no such account.
+    Absent,
     /// It is not done.
     No {
         /// The failure class.
@@ -21,10 +23,12 @@ pub enum Verdict {
     },
 }
 
-/// Judges an answer to a step. `json` is `None` when the answer is not JSON.
+/// Judges an answer to a step. `absent` are the statuses that mean "no such account", unless the file has
+/// another word on the answer; `json` is `None` when the answer is not JSON.
 pub fn verdict(
     file: &VendorFile,
     step: &Step,
+    absent: &[u16],
     status: u16,
     text: &str,
     json: Option<&Value>,
@@ -48,6 +52,9 @@ pub fn verdict(
                     .unwrap_or_else(|| sentence(&file.title, class, status)),
             },
         };
+    }
+    if absent.contains(&status) {
+        return Verdict::Absent;
     }
     if step.success.contains(&status) {
         if step
@@ -148,6 +155,7 @@ expect = [{ at = "/id", is_account_id = true }]
         verdict(
             &file,
             &file.close[0].step,
+            &[404],
             status,
             &json.to_string(),
             Some(&json),
@@ -182,7 +190,12 @@ expect = [{ at = "/id", is_account_id = true }]
 
         assert_eq!(judged(200, json!({ "id": 7, "error": "x" })), refused);
         assert_eq!(judged(404, json!({ "gone": true })), Verdict::Already);
-        assert_eq!(class(404, json!({})), Some(FailureClass::Gone));
+        assert_eq!(judged(404, json!({})), Verdict::Absent);
+        assert_eq!(
+            class(404, json!({ "error": "x" })),
+            Some(FailureClass::Refused)
+        );
+        assert_eq!(class(410, json!({})), Some(FailureClass::Gone));
         assert_eq!(class(429, json!({})), Some(FailureClass::Credential));
     }
 
@@ -197,7 +210,7 @@ expect = [{ at = "/id", is_account_id = true }]
 
     #[test]
     fn every_sentence_names_the_vendor_and_the_way_out() {
-        for status in [400, 401, 404, 418, 500, 302, 202] {
+        for status in [400, 401, 410, 418, 500, 302, 202] {
             let Verdict::No { says, .. } = judged(status, json!({})) else {
                 panic!("{status} is a failure")
             };

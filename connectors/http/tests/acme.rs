@@ -212,6 +212,47 @@ async fn sessions_that_could_not_be_ended_are_told_beside_the_block() {
 }
 
 #[tokio::test]
+async fn a_page_for_people_ends_no_session() {
+    let acme = Acme::start().await;
+    acme.add("nina");
+    acme.gets_into(Trouble::TokensPage);
+
+    let outcome = closed(
+        acme.connector().as_ref(),
+        &close(&person("nina"), Way::Account),
+    )
+    .await;
+
+    assert!(
+        matches!(&outcome.sessions_ended, Effect::Failed(error) if error.class == FailureClass::Contract)
+    );
+}
+
+#[tokio::test]
+async fn a_reading_by_id_that_shows_another_account_closes_nobody() {
+    let acme = Acme::start().await;
+    let id = acme.add("nina");
+    acme.add("omar");
+    acme.gets_into(Trouble::ReadsOther);
+    let nina = Subject {
+        account_ids: vec![AccountId(id)],
+        ..person("nina")
+    };
+
+    let error = acme
+        .connector()
+        .close(&close(&nina, Way::Account))
+        .await
+        .expect_err("another account");
+
+    assert_eq!(
+        (error.class, error.finality),
+        (FailureClass::Contract, Finality::NotSent)
+    );
+    assert!(!acme.user("omar").suspended);
+}
+
+#[tokio::test]
 async fn a_search_that_was_not_heeded_closes_nobody() {
     let acme = Acme::start().await;
     acme.add("omar");
@@ -323,11 +364,11 @@ async fn a_joiner_who_lacks_a_name_is_not_sent() {
 }
 
 #[tokio::test]
-async fn what_was_done_is_told_when_groups_fail() {
+async fn a_level_that_cannot_be_taken_keeps_new_ones_from_being_given() {
     let acme = Acme::start().await;
     acme.add("nina");
     acme.records().users[0].suspended = true;
-    acme.gets_into(Trouble::GroupsRefused);
+    acme.gets_into(Trouble::RemovalRefused);
 
     let outcome = acme
         .connector()
@@ -345,7 +386,9 @@ async fn what_was_done_is_told_when_groups_fail() {
     assert!(
         matches!(&outcome.blocked, Effect::Failed(error) if error.class == FailureClass::Refused)
     );
-    assert!(!acme.user("nina").suspended);
+    let user = acme.user("nina");
+    assert!(!user.suspended, "what was done is told beside what failed");
+    assert_eq!(user.groups, groups("nurse own"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod support;
 
+use drawbridge_conformance::{Canned, Fault, FaultyProxy};
 use drawbridge_sdk::{
     AccountId, AccountState, Canary, Change, Effect, FailureClass, Finality, Sessions, Subject, Way,
 };
@@ -121,6 +122,27 @@ async fn a_new_accounts_password_and_name_are_in_no_receipt() {
 }
 
 #[tokio::test]
+async fn a_new_account_of_another_name_is_no_success() {
+    let openmrs = OpenMrs::start().await;
+    let other = r#"{"uuid":"7","username":"somebody","retired":false,"roles":[]}"#;
+    let proxy = FaultyProxy::start(openmrs.address).answering(Fault::SomebodyElse, move |seen| {
+        (seen.method == "POST").then(|| Canned::json(201, other))
+    });
+    assert!(proxy.misbehave(Fault::SomebodyElse).await);
+    let connector = OpenMrs::connector_at(proxy.address(), PASSWORD);
+
+    let error = connector
+        .open(&open(&person("omar"), Way::Account, &[], &[]))
+        .await
+        .expect_err("somebody else");
+
+    assert_eq!(
+        (error.class, error.finality),
+        (FailureClass::Contract, Finality::Answered)
+    );
+}
+
+#[tokio::test]
 async fn levels_of_a_leaver_are_taken_too() {
     let openmrs = OpenMrs::start().await;
     openmrs.add("nina");
@@ -181,7 +203,10 @@ async fn an_account_that_only_bears_the_name_is_shown_and_left_alone() {
         .expect("read");
 
     assert_eq!(outcome.change, Change::NoAccount);
-    assert_eq!(opened.class, FailureClass::Refused);
+    assert_eq!(
+        (opened.class, opened.finality),
+        (FailureClass::Refused, Finality::NotSent)
+    );
     assert_eq!(seen.accounts.len(), 1, "a namesake is a finding");
     assert!(!openmrs.user("nina").expect("the user is there").retired);
 }

@@ -305,6 +305,11 @@ fn each_wrong_value_names_its_key_and_the_way_out() {
             "by = \"offset\"",
         ),
         (
+            with("at = \"/users\"", "at = \"/users\"\nabsent = [404, 500]"),
+            "`find[0].absent`",
+            "only statuses from 400 to 499",
+        ),
+        (
             and("[[failure]]\nclass = \"gone\""),
             "`failure[0]`",
             "matches every answer",

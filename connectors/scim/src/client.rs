@@ -254,7 +254,8 @@ impl Conversation<'_> {
             None => request,
         };
         let mut changed = None;
-        if features.patch != Some(false) {
+        let can_filter = features.filter != Some(false);
+        if features.patch != Some(false) && (can_filter || !edit.needs_filter()) {
             let request = self
                 .client
                 .endpoint

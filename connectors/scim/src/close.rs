@@ -63,7 +63,7 @@ async fn take_levels(
     let levels = Levels::find(talk, &[], &call.managed_levels).await?;
     let mut is_changed = false;
     for user in accounts {
-        is_changed |= levels.set(talk, &user.id, false).await?;
+        is_changed |= levels.set(talk, user, false).await?;
     }
     Ok(if is_changed {
         Effect::Done

@@ -5,17 +5,20 @@
 
 use serde_json::{Value, json};
 
-use crate::{group::Group, user::User};
+use crate::{
+    group::{Group, Member},
+    user::User,
+};
 
 /// One change of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// Whether one can log in.
     Active(bool),
-    /// Makes the user with this id a member.
-    AddMember(String),
-    /// Takes the user with this id out.
-    RemoveMember(String),
+    /// Puts a user into a group.
+    AddMember(Member),
+    /// Takes a user out of a group.
+    RemoveMember(Member),
 }
 
 impl Edit {
@@ -23,11 +26,12 @@ impl Edit {
     pub fn patch(&self) -> Value {
         let operation = match self {
             Self::Active(active) => json!({ "op": "replace", "path": "active", "value": active }),
-            Self::AddMember(id) => {
-                json!({ "op": "add", "path": "members", "value": [{ "value": id }] })
+            Self::AddMember(member) => {
+                let value = json!([{ "value": member.value }]);
+                json!({ "op": "add", "path": "members", "value": value })
             }
-            Self::RemoveMember(id) => {
-                let id = Value::from(id.as_str());
+            Self::RemoveMember(member) => {
+                let id = Value::from(member.value.as_str());
                 json!({ "op": "remove", "path": format!("members[value eq {id}]") })
             }
         };
@@ -35,6 +39,11 @@ impl Edit {
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
             "Operations": [operation],
         })
+    }
+
+    /// Whether its PATCH asks the provider to filter.
+    pub const fn needs_filter(&self) -> bool {
+        matches!(self, Self::RemoveMember(_))
     }
 
     /// The same record, changed, as the body of a PUT. What only the provider writes is left out.
@@ -46,12 +55,14 @@ impl Edit {
                 Self::Active(active) => {
                     fields.insert("active".to_owned(), Value::from(*active));
                 }
-                Self::AddMember(id) | Self::RemoveMember(id) => {
+                Self::AddMember(member) | Self::RemoveMember(member) => {
                     let members = fields.entry("members").or_insert_with(|| json!([]));
                     if let Some(members) = members.as_array_mut() {
-                        members.retain(|member| member["value"] != *id);
+                        members.retain(|element| {
+                            Member::of(element).is_none_or(|shown| !shown.is_same(member))
+                        });
                         if matches!(self, Self::AddMember(_)) {
-                            members.push(json!({ "value": id }));
+                            members.push(member.element());
                         }
                     }
                 }
@@ -68,8 +79,8 @@ impl Edit {
             Self::Active(active) => {
                 User::of(record).is_some_and(|user| user.active.unwrap_or(true) == *active)
             }
-            Self::AddMember(id) => group().is_some_and(|group| group.has(id)),
-            Self::RemoveMember(id) => group().is_some_and(|group| !group.has(id)),
+            Self::AddMember(member) => group().is_some_and(|group| group.has(member)),
+            Self::RemoveMember(member) => group().is_some_and(|group| !group.has(member)),
         }
     }
 }
@@ -77,6 +88,13 @@ impl Edit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn member(value: &str) -> Member {
+        Member {
+            value: value.to_owned(),
+            reference: None,
+        }
+    }
 
     #[test]
     fn a_put_keeps_everything_but_what_the_provider_writes() {
@@ -99,9 +117,9 @@ mod tests {
     fn a_member_is_there_once_and_others_stay() {
         let group = json!({ "id": "9", "displayName": "g", "members": [{ "value": "2" }] });
 
-        let added = Edit::AddMember("1".to_owned()).put(group.clone());
-        let twice = Edit::AddMember("1".to_owned()).put(added.clone());
-        let removed = Edit::RemoveMember("1".to_owned()).put(added.clone());
+        let added = Edit::AddMember(member("1")).put(group.clone());
+        let twice = Edit::AddMember(member("1")).put(added.clone());
+        let removed = Edit::RemoveMember(member("1")).put(added.clone());
 
         assert_eq!(
             added["members"],
@@ -122,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_hostile_id_stays_one_value_of_the_path() {
-        let patch = Edit::RemoveMember("1\" or value pr".to_owned()).patch();
+        let patch = Edit::RemoveMember(member("1\" or value pr")).patch();
 
         let path = &patch["Operations"][0]["path"];
         assert_eq!(path, r#"members[value eq "1\" or value pr"]"#);

@@ -26,11 +26,21 @@ impl Features {
     /// What this configuration says.
     pub fn of(config: &Value) -> Self {
         let supported = |feature: &str| config[feature]["supported"].as_bool();
+        let most = config["filter"]["maxResults"].as_u64();
         Self {
             filter: supported("filter"),
             patch: supported("patch"),
             etag: supported("etag"),
+            most_on_page: most
+                .and_then(|most| usize::try_from(most).ok())
+                .filter(|most| *most > 0),
         }
+    }
+
+    /// How many records to ask for on one page. `None` leaves it to the provider: Canaille 0.3.6,
+    /// which names no number, answers 500 to any.
+    pub fn page_size(&self) -> Option<usize> {
+        self.most_on_page.map(|most| most.min(PAGE))
     }
 
     /// One line for people.
@@ -57,15 +67,23 @@ mod tests {
             "patch": { "supported": false }, "filter": { "supported": true, "maxResults": 200 },
         }));
 
-        let expected = Features {
-            filter: Some(true),
-            patch: Some(false),
-            etag: None,
-        };
-        assert_eq!(features, expected);
+        assert_eq!((features.filter, features.patch), (Some(true), Some(false)));
+        assert_eq!(features.etag, None);
         assert_eq!(
             features.summary(),
             "SCIM 2.0 (filter: yes, patch: no, etag: not said)"
         );
+    }
+
+    #[test]
+    fn a_page_size_is_asked_for_only_where_the_provider_names_one() {
+        let size = |most: Value| {
+            let config = json!({ "filter": { "supported": false, "maxResults": most } });
+            Features::of(&config).page_size()
+        };
+
+        assert_eq!(size(json!(20)), Some(20));
+        assert_eq!(size(json!(1000)), Some(100));
+        assert_eq!((size(json!(0)), size(Value::Null)), (None, None));
     }
 }

@@ -5,7 +5,7 @@ use drawbridge_sdk::{CallError, FailureClass, Finality};
 use crate::{
     client::{Conversation, Resource},
     edit::Edit,
-    group::Group,
+    group::{Group, Member},
     user::User,
 };
 
@@ -39,7 +39,8 @@ pub async fn complete(talk: &mut Conversation<'_>, users: &mut [User]) -> Result
         return Ok(());
     };
     for user in users.iter_mut().filter(|user| user.groups.is_none()) {
-        let own = groups.iter().filter(|group| group.has(&user.id));
+        let member = Member::from(&*user);
+        let own = groups.iter().filter(|group| group.has(&member));
         user.groups = Some(own.map(|group| group.name.clone()).collect());
     }
     Ok(())
@@ -97,15 +98,15 @@ impl Levels {
     pub async fn set(
         &self,
         talk: &mut Conversation<'_>,
-        user_id: &str,
+        user: &User,
         is_fenced: bool,
     ) -> Result<bool, CallError> {
-        let missing = self.wanted.iter().filter(|group| !group.has(user_id));
-        let surplus = self.unwanted.iter().filter(|group| group.has(user_id));
-        let member = || user_id.to_owned();
+        let member = Member::from(user);
+        let missing = self.wanted.iter().filter(|group| !group.has(&member));
+        let surplus = self.unwanted.iter().filter(|group| group.has(&member));
         let edits: Vec<(&Group, Edit)> = missing
-            .map(|group| (group, Edit::AddMember(member())))
-            .chain(surplus.map(|group| (group, Edit::RemoveMember(member()))))
+            .map(|group| (group, Edit::AddMember(member.clone())))
+            .chain(surplus.map(|group| (group, Edit::RemoveMember(member.clone()))))
             .collect();
         for (group, edit) in &edits {
             let if_match = group.version.as_deref().filter(|_| is_fenced);

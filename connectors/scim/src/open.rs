@@ -46,7 +46,7 @@ pub async fn open(talk: &mut Conversation<'_>, call: &OpenCall) -> Result<Outcom
     outcome.accounts = vec![AccountId(user.id.clone())];
     let mut effects = vec![blocked];
     if !matches!(effects[0], Effect::Failed(_)) {
-        let is_changed = levels.set(talk, &user.id, true).await;
+        let is_changed = levels.set(talk, &user, true).await;
         let effect = is_changed.map(|is_changed| match is_changed {
             true => Effect::Done,
             false => Effect::AlreadyInState,

@@ -23,6 +23,8 @@ pub struct User {
     pub active: Option<bool>,
     /// The record's version, for `If-Match`.
     pub version: Option<String>,
+    /// The record's address, which groups refer to.
+    pub location: Option<String>,
     /// Names of the groups it is in; `None` when the record does not tell of them, or not by name.
     pub groups: Option<Vec<String>>,
 }
@@ -44,6 +46,7 @@ impl User {
             employee_number: record[ENTERPRISE].get("employeeNumber").and_then(text),
             active: record.get("active").and_then(truth),
             version: record["meta"].get("version").and_then(text),
+            location: record["meta"].get("location").and_then(text),
             groups: groups.and_then(|groups| {
                 groups
                     .iter()

@@ -13,6 +13,7 @@ use support::{
     fake::{GROUPS, Manners, routes},
 };
 
+#[expect(dead_code, reason = "other tests use the rest of it")]
 mod support;
 
 /// A provider, and what produces the faults of a network before it.

@@ -140,6 +140,10 @@ async fn departure(
     let signed = human::Attestation {
         by: "Dana Ruiz",
         note: "card 4711 deactivated, taken back, refused at the side door",
+        generation: doors
+            .iter()
+            .find(|door| door.system.as_str() == "badge")
+            .map_or(0, |door| door.generation),
     };
     let badge = ("badge".into(), drawbridge_sdk::Way::Badge);
     let at = SystemClock.now();

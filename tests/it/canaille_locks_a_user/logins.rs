@@ -72,7 +72,7 @@ pub fn radius(freeradius: &RealSystem, login: &str) -> bool {
         &[],
         &request,
     );
-    output.contains("Access-Accept")
+    output.contains("Received Access-Accept")
 }
 
 /// A JSON-RPC login.

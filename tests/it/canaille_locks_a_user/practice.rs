@@ -224,33 +224,6 @@ impl Practice {
         }
     }
 
-    pub fn dump(&self) {
-        eprintln!(
-            "{:?}",
-            logins::run(
-                "sqlite3",
-                &[
-                    self.freeradius.var("RADIUS_DB"),
-                    "select * from radcheck; select * from radacct"
-                ],
-                &[],
-                ""
-            )
-        );
-        eprintln!(
-            "{:?}",
-            logins::run(
-                "sqlite3",
-                &[
-                    &format!("{}/bridge.db", self.folder.path().display()),
-                    "select system,receipts from attempt where system='vpn'"
-                ],
-                &[],
-                ""
-            )
-        );
-    }
-
     fn doors(&self) -> Vec<Value> {
         let arguments = ["doors", "list", "--person", LEAVER, "--json"];
         let (done, output) = try_drawbridge(self.folder.path(), &arguments);

@@ -33,6 +33,8 @@ pub struct State {
     pub has_sessions: bool,
     /// What stays possible after a close.
     pub residual: Vec<Residual>,
+    /// Whether it has no way to read an account back.
+    pub cannot_be_read: bool,
     /// The next open waits here before it takes effect, as a slow system does.
     pub gate: Option<Arc<Notify>>,
 }
@@ -57,6 +59,7 @@ impl Default for State {
             sees_canary: true,
             has_sessions: true,
             residual: Vec::new(),
+            cannot_be_read: false,
             gate: None,
         }
     }
@@ -158,14 +161,17 @@ impl State {
 #[async_trait]
 impl Connector for FakeSystem {
     fn capabilities(&self) -> Capabilities {
-        let has_sessions = self.state().has_sessions;
+        let (has_sessions, cannot_be_read) = {
+            let state = self.state();
+            (state.has_sessions, state.cannot_be_read)
+        };
         Capabilities {
             ways: vec![Way::Account],
             create: true,
             set_role: true,
             disable: true,
             end_sessions: has_sessions,
-            read_back: true,
+            read_back: !cannot_be_read,
             read_sessions: has_sessions,
             list_accounts: false,
             ..Capabilities::none("logins are refused")
@@ -245,8 +251,12 @@ impl Connector for FakeSystem {
         account.enabled = true;
         account.sessions = 1;
         account.levels.clone_from(&call.levels);
+        if account.id.is_empty() {
+            account.id = format!("id-{login}");
+        }
+        let id = account.id.clone();
         Ok(Outcome {
-            accounts: vec![AccountId(login)],
+            accounts: vec![AccountId(id)],
             blocked: Effect::Done,
             ..Outcome::new(Change::Done)
         })

@@ -27,8 +27,8 @@ const HUGE_BYTES: usize = 4 * 1024 * 1024;
 pub enum Asks {
     /// To be told something.
     Reads,
-    /// To change something: only these meet [`Fault::Status`], [`Fault::AnswerLost`] and
-    /// [`Fault::SaysYesDoesNothing`].
+    /// To change something: only these meet [`Fault::Status`], [`Fault::AnswerLost`],
+    /// [`Fault::SilentChanges`] and [`Fault::SaysYesDoesNothing`].
     Changes,
     /// To let the bridge itself in, such as a login of the service account: as [`Asks::Reads`], and
     /// spared by [`Fault::RetryAfter`].
@@ -241,6 +241,10 @@ impl Shared {
             }
             Some(Fault::AnswerLost) if asks == Asks::Changes => {
                 self.forward(&request).await?;
+            }
+            Some(Fault::SilentChanges) if asks == Asks::Changes => {
+                self.forward(&request).await?;
+                let _ = faults.changed().await;
             }
             Some(Fault::CutMidAnswer) => {
                 let answer = self.forward(&request).await?;

@@ -22,7 +22,8 @@ pub struct TcpProxy {
 
 impl TcpProxy {
     /// A proxy before this system. `changes` says whether what a connector just sent asks for a
-    /// change: with [`Fault::AnswerLost`] the answer to that is lost, and the connection with it.
+    /// change: with [`Fault::AnswerLost`] the answer to that is lost, and the connection with it; with
+    /// [`Fault::SilentChanges`] the connection stays.
     pub fn start(upstream: SocketAddr, changes: fn(&[u8]) -> bool) -> Self {
         let (fault, faults) = watch::channel(None);
         let gate = Gate::open(move |client| {
@@ -44,7 +45,11 @@ impl TcpProxy {
     pub async fn misbehave(&self, fault: Fault) -> bool {
         let can = matches!(
             fault,
-            Fault::ConnectionRefused | Fault::Silence | Fault::AnswerLost | Fault::CutMidAnswer
+            Fault::ConnectionRefused
+                | Fault::Silence
+                | Fault::AnswerLost
+                | Fault::SilentChanges
+                | Fault::CutMidAnswer
         );
         if !can {
             return false;
@@ -80,7 +85,7 @@ async fn pass(
 ) -> io::Result<()> {
     let mut system = TcpStream::connect(upstream).await?;
     let (mut asked, mut answered) = (vec![0; CHUNK_BYTES], vec![0; CHUNK_BYTES]);
-    let mut loses_answer = false;
+    let mut unanswered = None;
     loop {
         tokio::select! {
             read = client.read(&mut asked) => {
@@ -94,12 +99,17 @@ async fn pass(
                     let _ = faults.changed().await;
                     return Ok(());
                 }
-                loses_answer |= fault == Some(Fault::AnswerLost) && changes(chunk);
+                if matches!(fault, Some(Fault::AnswerLost | Fault::SilentChanges)) && changes(chunk) {
+                    unanswered = fault;
+                }
                 system.write_all(chunk).await?;
             }
             read = system.read(&mut answered) => {
                 let chunk = &answered[..read?];
-                if chunk.is_empty() || loses_answer {
+                if unanswered == Some(Fault::SilentChanges) {
+                    let _ = faults.changed().await;
+                }
+                if chunk.is_empty() || unanswered.is_some() {
                     return Ok(());
                 }
                 if *faults.borrow() == Some(Fault::CutMidAnswer) {

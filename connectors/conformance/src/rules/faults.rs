@@ -64,6 +64,32 @@ pub async fn silence_ends_within_the_call_timeout<F: Fixture>() -> Verdict {
         .map_err(|_| too_long("a reading"))?
 }
 
+/// Nor does one that takes a change and then never answers; what it took may still land.
+///
+/// # Errors
+/// If a close takes longer, or says anything but retryable and unknown.
+pub async fn silence_after_a_change_ends_in_time_and_may_still_land<F: Fixture>() -> Verdict {
+    let (stage, subject) = Stage::<F>::with_account().await?;
+    stage.fixture.open_session(&subject).await;
+    let longest = stage.fixture.call_timeout() + GRACE;
+
+    let closing = timeout(longest, stage.close_during(&subject, Fault::SilentChanges)).await;
+    let too_long =
+        |_| "a close takes longer than its time when changes are never answered".to_owned();
+    let Some(error) = closing.map_err(too_long)?? else {
+        return Ok(());
+    };
+
+    is_told(&stage, Fault::SilentChanges, "close", &error)?;
+    must(
+        error.finality == Finality::Unknown,
+        format!(
+            "a change was never answered, and a close says {:?} instead of Unknown",
+            error.finality
+        ),
+    )
+}
+
 /// What was done without an answer is not called done, nor called impossible; the next close is right.
 ///
 /// # Errors

@@ -186,7 +186,7 @@ impl RawRead {
         Ok(Read {
             step,
             at: Pointer::parse_to_one(&self.at).map_err(|problem| key.wrong("at", problem))?,
-            absent: self.absent.clone().unwrap_or_else(|| ABSENT.to_vec()),
+            absent: absent(self.absent.as_deref(), key)?,
         })
     }
 }
@@ -259,7 +259,7 @@ impl RawFind {
         Ok(Find {
             by,
             at: Pointer::parse_to_one(&self.at).map_err(|problem| key.wrong("at", problem))?,
-            absent: self.absent.clone().unwrap_or_else(|| ABSENT.to_vec()),
+            absent: absent(self.absent.as_deref(), key)?,
             exact: self.exact,
             paging: Paging::parse(self.paging.as_ref(), &step.request, key)?,
             step,
@@ -403,6 +403,17 @@ impl RawSessions {
             open: Pointer::parse(&self.open).map_err(|problem| key.wrong("open", problem))?,
         })
     }
+}
+
+fn absent(written: Option<&[u16]>, key: &Key<'_>) -> Result<Vec<u16>, VendorFileError> {
+    let statuses = written.unwrap_or(&ABSENT);
+    if !statuses.iter().all(|status| (400..500).contains(status)) {
+        return Err(key.wrong(
+            "absent",
+            "only statuses from 400 to 499 say for certain that there is none: take the others out",
+        ));
+    }
+    Ok(statuses.to_vec())
 }
 
 /// What a step on a known account may use.

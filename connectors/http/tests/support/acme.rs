@@ -50,8 +50,12 @@ pub enum Trouble {
     Page,
     /// Ending sessions is refused.
     TokensRefused,
-    /// Groups are refused.
-    GroupsRefused,
+    /// Ending sessions answers with a page.
+    TokensPage,
+    /// A user's own page shows another one.
+    ReadsOther,
+    /// A group cannot be taken away.
+    RemovalRefused,
     /// The search by login answers with everybody.
     Everybody,
     /// The next page is said to be the same again.
@@ -252,7 +256,12 @@ async fn create(State(records): Shared, Json(body): Json<Value>) -> Response {
 
 async fn read(State(records): Shared, Path(id): Path<String>) -> Response {
     let records = records.lock().expect("not poisoned");
-    match records.users.iter().find(|user| user.id == id) {
+    let is_other = records.trouble == Some(Trouble::ReadsOther);
+    match records
+        .users
+        .iter()
+        .find(|user| (user.id == id) != is_other)
+    {
         Some(user) => Json(json!({ "user": shown(user, records.trouble) })).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -296,8 +305,10 @@ async fn suspend(State(records): Shared, Path(id): Path<String>) -> Response {
 
 async fn end_tokens(State(records): Shared, Path(id): Path<String>) -> Response {
     let trouble = records.lock().expect("not poisoned").trouble;
-    if trouble == Some(Trouble::TokensRefused) {
-        return StatusCode::FORBIDDEN.into_response();
+    match trouble {
+        Some(Trouble::TokensRefused) => return StatusCode::FORBIDDEN.into_response(),
+        Some(Trouble::TokensPage) => return Html("<html>please log in</html>").into_response(),
+        _ => {}
     }
     change(&records, &id, |user| {
         user.tokens = 0;
@@ -323,13 +334,14 @@ async fn add(State(records): Shared, Path((group, id)): Path<(String, String)>) 
 }
 
 async fn remove(State(records): Shared, Path((group, id)): Path<(String, String)>) -> Response {
+    let trouble = records.lock().expect("not poisoned").trouble;
+    if trouble == Some(Trouble::RemovalRefused) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     member(&records, &id, |user| user.groups.remove(&group))
 }
 
 fn member(records: &Mutex<Records>, id: &str, act: impl FnOnce(&mut User) -> bool) -> Response {
-    if records.lock().expect("not poisoned").trouble == Some(Trouble::GroupsRefused) {
-        return StatusCode::FORBIDDEN.into_response();
-    }
     change(records, id, |user| {
         act(user);
         Some(StatusCode::NO_CONTENT.into_response())

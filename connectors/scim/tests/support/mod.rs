@@ -1,6 +1,9 @@
-//! What the tests share: a make-believe provider, and connectors to any provider.
+//! What the tests share: a make-believe provider, real ones, and connectors to any.
 
+pub mod admin;
 pub mod fake;
+pub mod host;
+pub mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,3 +45,6 @@ pub fn error_inside_success() -> Canned {
     });
     Canned::json(200, error.to_string())
 }
+
+/// For real providers on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(8);

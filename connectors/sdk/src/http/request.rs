@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde::Serialize;
-use url::Url;
+use url::{Position, Url};
 
 use super::{
     answer::Answer,
@@ -224,11 +224,16 @@ impl Request {
                 "the request's path leads away from the system's address: report this as a fault of the connector",
             )
         };
-        let written = format!("{}{}", self.inner.base, self.target.sent()?);
-        let url = Url::parse(&written).map_err(|_| elsewhere())?;
-        // A URL that reads differently from how it was put together goes elsewhere: dots in a path,
-        // or a path without `/` that makes the host longer.
-        if url.as_str() == written || url.as_str().strip_suffix('/') == Some(&written) {
+        let base = &self.inner.base;
+        let sent = self.target.sent()?;
+        let url = Url::parse(&format!("{base}{sent}")).map_err(|_| elsewhere())?;
+        // A path that reads differently from how it was put together goes elsewhere: dots in it, or
+        // no `/` before it, which makes the host longer.
+        let path = sent.split('?').next().unwrap_or_default();
+        let whole = format!("{base}{path}");
+        let is_below = url[..Position::AfterPath] == whole
+            || url[..Position::AfterPath] == format!("{whole}/");
+        if is_below && url.fragment().is_none() {
             Ok(url)
         } else {
             Err(elsewhere())

@@ -66,7 +66,7 @@ impl<'a> Scan<'a> {
 
     /// Goes past this name and its value, if it has one here.
     fn skips_value_of(&mut self, name: &str) -> bool {
-        if !name.starts_with('/') && self.is_element() {
+        if self.is_element(name) {
             self.keep(name.len());
             // The text of an XML element ends at its closing tag.
             self.replace(closing_tag(self.rest(), name));
@@ -85,11 +85,12 @@ impl<'a> Scan<'a> {
     }
 
     /// Whether the word here is the name of an XML element that opens: `<name` or `<prefix:name`.
-    fn is_element(&self) -> bool {
-        let before = self.text[..self.at]
-            .trim_end_matches(|letter: char| letter == ':' || is_word_letter(letter));
+    fn is_element(&self, name: &str) -> bool {
+        let is_part = |letter: char| letter == ':' || is_word_letter(letter);
+        let before = self.text[..self.at].trim_end_matches(is_part);
         let prefix = &self.text[before.len()..self.at];
-        before.ends_with('<') && (prefix.is_empty() || prefix.ends_with(':'))
+        let closes = prefix.starts_with('/') || name.starts_with('/');
+        before.ends_with('<') && !closes && (prefix.is_empty() || prefix.ends_with(':'))
     }
 }
 

@@ -110,6 +110,7 @@ async fn a_path_cannot_lead_to_another_host() {
         "/a/%2e%2e/b",
         "/a\\..\\b",
         "/a\tb",
+        "/a#b",
     ] {
         let error = endpoint
             .change("try", Method::GET, path)
@@ -119,6 +120,23 @@ async fn a_path_cannot_lead_to_another_host() {
         assert_eq!(error.finality, Finality::NotSent, "{path}");
     }
     assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_query_may_hold_what_an_address_encodes() {
+    let server = Server::saying(json("{}")).await;
+
+    let search = server
+        .endpoint()
+        .read("find", Method::GET, "/users?filter=name eq '{name}'")
+        .fill("name", "o'neil");
+
+    search.send_ok().await.expect("an answer");
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("GET /users?filter=name%20eq%20%27o%27neil%27 "),
+        "{request}"
+    );
 }
 
 #[tokio::test]

@@ -111,8 +111,8 @@ async fn create(talk: &mut Conversation<'_>, subject: &Subject) -> Result<User, 
     }
 }
 
-/// Only what every provider takes: `name.formatted` because some demand it, one e-mail address
-/// without `primary` and `type` because some refuse those.
+/// Only what every provider takes: `name.formatted` and `name.familyName` because some demand them,
+/// one e-mail address without `primary` and `type` because some refuse those.
 fn new_user(subject: &Subject, user_name: &str) -> Value {
     let parts = [&subject.given_name, &subject.family_name];
     let joined = parts
@@ -129,15 +129,15 @@ fn new_user(subject: &Subject, user_name: &str) -> Value {
     let mut user = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
         "userName": user_name,
-        "name": { "formatted": formatted },
+        "name": {
+            "formatted": formatted,
+            "familyName": subject.family_name.as_deref().unwrap_or(formatted),
+        },
         "displayName": formatted,
         "active": true,
     });
     if let Some(given) = &subject.given_name {
         user["name"]["givenName"] = given.as_str().into();
-    }
-    if let Some(family) = &subject.family_name {
-        user["name"]["familyName"] = family.as_str().into();
     }
     if let Some(external_id) = subject.external_ids.first() {
         user["externalId"] = external_id.as_str().into();
@@ -171,6 +171,8 @@ mod tests {
         assert_eq!(known(Some("Nina N."), Some("Nina"), None), "Nina N.");
         assert_eq!(known(None, Some("Nina"), Some("Nurse")), "Nina Nurse");
         assert_eq!(known(None, None, None), "nina");
+        let nameless = new_user(&Subject::default(), "nina");
+        assert_eq!(nameless["name"]["familyName"], "nina");
     }
 
     #[test]

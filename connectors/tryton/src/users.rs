@@ -105,7 +105,9 @@ impl User {
 
 /// A boolean, which a server on SQLite writes as 0 or 1.
 fn flag(value: &Value) -> Option<bool> {
-    value.as_bool().or_else(|| value.as_i64().map(|number| number != 0))
+    value
+        .as_bool()
+        .or_else(|| value.as_i64().map(|number| number != 0))
 }
 
 /// A group, which is a role.

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, find_person, open_store},
+    setup::{ConfigArg, PracticeArg, find_people, open_store},
 };
 use crate::{
     clock::{self, Clock, SystemClock},
@@ -53,8 +53,12 @@ impl Doors {
         let now = SystemClock.now();
         let doors = match &list.person {
             Some(name) => {
-                let person = find_person(&store, &practice.name, name).await?;
-                store.find_doors_of(&practice.name, &person).await?
+                // Everybody who ever bore the name: a new bearer's open doors must not hide a leaver's.
+                let mut doors = Vec::new();
+                for person in find_people(&store, &practice.name, name).await? {
+                    doors.extend(store.find_doors_of(&practice.name, &person).await?);
+                }
+                doors
             }
             None => store.list_doors(&practice.name).await?,
         };

@@ -88,25 +88,44 @@ pub async fn open_store(settings: &Settings) -> Result<Store, CliError> {
     Ok(app::open_store(settings).await?)
 }
 
-/// The person a userName or an id means.
+/// The one person a userName or an id means.
 ///
 /// # Errors
-/// When nobody is called so.
+/// When nobody is called so, or several people bore the name at different times.
 pub async fn find_person(
     store: &Store,
     practice: &PracticeName,
     name: &str,
 ) -> Result<PersonId, CliError> {
-    store
-        .find_people(practice, name)
-        .await?
-        .into_iter()
-        .next()
-        .ok_or_else(|| {
-            CliError::Problem(format!(
-                "nobody here is called `{name}`: `drawbridge people list` shows who is known"
-            ))
-        })
+    let people = find_people(store, practice, name).await?;
+    match people.as_slice() {
+        [only] => Ok(only.clone()),
+        several => {
+            let ids: Vec<&str> = several.iter().map(PersonId::as_str).collect();
+            Err(CliError::Problem(format!(
+                "several people bore the name `{name}`, the latest first: say which by id: {}",
+                ids.join(", ")
+            )))
+        }
+    }
+}
+
+/// Everybody a userName or an id means, the latest bearer first.
+///
+/// # Errors
+/// When nobody is called so.
+pub async fn find_people(
+    store: &Store,
+    practice: &PracticeName,
+    name: &str,
+) -> Result<Vec<PersonId>, CliError> {
+    let people = store.find_people(practice, name).await?;
+    if people.is_empty() {
+        return Err(CliError::Problem(format!(
+            "nobody here is called `{name}`: `drawbridge people list` shows who is known"
+        )));
+    }
+    Ok(people)
 }
 
 /// Whoever runs this command, as evidence names them.

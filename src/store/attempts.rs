@@ -185,7 +185,7 @@ impl WriteTx {
         let practice = self.practice().as_str().to_owned();
         let row = sqlx::query(
             "SELECT MAX(CASE WHEN resolved = 0 THEN may_land_until ELSE finished END) AS until FROM attempt
-             WHERE practice = $1 AND door = $2 AND (resolved = 0 OR finished > $3)
+             WHERE practice = $1 AND door = $2 AND (resolved = 0 OR finished >= $3)
                AND (action = $4 OR (action = 'open' AND generation < $5))",
         )
         .bind(practice)

@@ -192,10 +192,15 @@ impl Store {
             return Err(problem("it exists already: name a new file"));
         }
         create_private(to)?;
-        sqlx::query("VACUUM INTO $1")
+        let copied = sqlx::query("VACUUM INTO $1")
             .bind(to.to_string_lossy().as_ref())
             .execute(&self.pool)
-            .await?;
+            .await;
+        if copied.is_err() {
+            // An empty file would stand in the way of the next try.
+            let _ = std::fs::remove_file(to);
+        }
+        copied?;
         Ok(())
     }
 
@@ -220,6 +225,7 @@ impl ServerLock {
         let Some(database) = sqlite_path(url) else {
             return Ok(Self { _file: None });
         };
+        create_private(&database)?;
         let mut name = database.clone().into_os_string();
         name.push(".lock");
         let path = PathBuf::from(name);

@@ -308,7 +308,7 @@ async fn residual_access_with_an_end_is_amber_until_then_and_green_after() {
     assert_eq!(during.seen, Seen::Closed);
     assert_eq!(
         during.residual_text().unwrap(),
-        "tickets already issued until 2026-11-20T17:12:00.000Z"
+        "tickets already issued until 2026-11-20T17:12:00.001Z"
     );
     assert!(app.is_green("nina", "ehr").await);
 }

@@ -7,9 +7,9 @@ use drawbridge::{
     door::{Assurance, Seen},
     intake::human::{Attestation, attest},
 };
-use drawbridge_sdk::Way;
+use drawbridge_sdk::{Residual, Way};
 
-use crate::support::{TestApp, fake};
+use crate::support::{TestApp, fake, spawn_rounds};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -194,4 +194,161 @@ async fn an_attested_door_that_is_read_open_later_is_not_green() {
     app.run_after(Duration::from_secs(3_600)).await;
 
     assert!(!app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn r6_an_open_that_lands_while_a_reading_is_on_its_way_makes_that_reading_worthless() {
+    let app = TestApp::start().await;
+    let open = app.system("ehr").hold_next_open();
+    let nina = app.hire("nina", "Nurse").await;
+    let opening = spawn_rounds(&app.rounds);
+    app.until(|app| !app.system("ehr").journal().is_empty())
+        .await;
+    app.disable(&nina).await;
+    let reading = app.system("ehr").hold_next_reading();
+    let closing = spawn_rounds(&app.another_worker());
+    app.until(|app| {
+        app.system("ehr")
+            .journal()
+            .iter()
+            .any(|what| what == "read nina")
+    })
+    .await;
+
+    open.notify_one();
+    opening.await.unwrap().unwrap();
+    reading.notify_one();
+    closing.await.unwrap().unwrap();
+
+    assert!(
+        app.system("ehr").account("nina").unwrap().enabled,
+        "the open landed after the reading had looked"
+    );
+    assert!(!app.is_green("nina", "ehr").await);
+    app.run_after(Duration::from_secs(1)).await;
+    app.run_after(Duration::from_secs(10)).await;
+    assert!(!app.system("ehr").account("nina").unwrap().enabled);
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn a_door_found_open_again_is_closed_at_once_however_long_after_the_deadline() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    app.run_due().await;
+    for wait in [5, 55, 23 * 60] {
+        app.run_after(wait * MINUTE).await;
+    }
+
+    app.system("ehr").enable_behind_our_back("nina");
+    app.run_after(48 * 60 * MINUTE).await;
+
+    assert!(
+        !app.system("ehr").account("nina").unwrap().enabled,
+        "in the same minute as the sweep that saw it"
+    );
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn residual_access_is_counted_anew_when_an_account_was_open_again() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let ticket = Residual {
+        what: "tickets already issued".to_owned(),
+        longest: Some(Duration::from_secs(3_600)),
+    };
+    app.system("ehr").state().residual = vec![ticket];
+    app.disable(&nina).await;
+    app.run_due().await;
+    app.run_after(61 * MINUTE).await;
+    assert!(app.is_green("nina", "ehr").await);
+
+    app.system("ehr").enable_behind_our_back("nina");
+    app.run_after(24 * 60 * MINUTE).await;
+
+    assert!(
+        !app.is_green("nina", "ehr").await,
+        "whoever was let in again may hold a new ticket"
+    );
+    app.run_after(61 * MINUTE).await;
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn a_signature_survives_a_call_that_was_under_way() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    let residual = Residual {
+        what: "an open connection".to_owned(),
+        longest: None,
+    };
+    app.system("ehr").state().residual = vec![residual];
+    let reading = app.system("ehr").hold_next_reading();
+    let rounds = spawn_rounds(&app.rounds);
+    app.until(|app| {
+        app.system("ehr")
+            .journal()
+            .last()
+            .is_some_and(|what| what == "read nina")
+    })
+    .await;
+
+    let person = app.person("nina").await;
+    let generation = app.door("nina", "ehr").await.generation;
+    let signed = Attestation {
+        by: "Dana Ruiz",
+        note: "restarted the directory",
+        generation,
+    };
+    let ehr = "ehr".into();
+    attest(
+        &app.store,
+        &app.caller(),
+        &person,
+        (&ehr, Way::Account),
+        &signed,
+        app.clock.now(),
+    )
+    .await
+    .unwrap()
+    .unwrap();
+    reading.notify_one();
+    rounds.await.unwrap().unwrap();
+
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn a_signature_for_an_older_wish_is_refused() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let seen = app.door("nina", "ehr").await.generation;
+    app.disable(&nina).await;
+
+    let person = app.person("nina").await;
+    let signed = Attestation {
+        by: "Dana Ruiz",
+        note: "still open",
+        generation: seen,
+    };
+    let ehr = "ehr".into();
+    let answer = attest(
+        &app.store,
+        &app.caller(),
+        &person,
+        (&ehr, Way::Account),
+        &signed,
+        app.clock.now(),
+    )
+    .await
+    .unwrap();
+
+    assert!(answer.unwrap_err().contains("newer wish"));
 }

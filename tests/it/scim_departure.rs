@@ -1,6 +1,6 @@
 //! Somebody leaves, told over SCIM: what the doors and the ledger then say.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use drawbridge::store::sqlite_path;
 use serde_json::{Value, json};
@@ -55,6 +55,7 @@ async fn a_disable_is_answered_before_any_system_is_called_and_closes_every_door
     let app = TestApp::start().await;
     let (provider, path) = hired(&app).await;
     assert!(!app.doors_of("nina").await.is_empty());
+    app.clock.advance(Duration::from_secs(1));
 
     let answer = provider
         .patch(

@@ -37,6 +37,8 @@ pub struct State {
     pub cannot_be_read: bool,
     /// The next open waits here before it takes effect, as a slow system does.
     pub gate: Option<Arc<Notify>>,
+    /// The next reading waits here after it has looked.
+    pub read_gate: Option<Arc<Notify>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -61,6 +63,7 @@ impl Default for State {
             residual: Vec::new(),
             cannot_be_read: false,
             gate: None,
+            read_gate: None,
         }
     }
 }
@@ -144,7 +147,63 @@ impl FakeSystem {
     }
 }
 
+impl FakeSystem {
+    /// What is there at this moment, and the gate the answer waits at.
+    fn look(&self, ask: &Ask) -> (Result<Observation, CallError>, Option<Arc<Notify>>) {
+        let mut state = self.state();
+        let gate = state.read_gate.take();
+        (state.show(ask), gate)
+    }
+
+    /// The next reading's answer comes only when the gate is rung.
+    pub fn hold_next_reading(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.state().read_gate = Some(Arc::clone(&gate));
+        gate
+    }
+}
+
 impl State {
+    fn show(&mut self, ask: &Ask) -> Result<Observation, CallError> {
+        let state = self;
+        state.note("read", &ask.subject);
+        if let Some(error) = state.read_failures.pop_front() {
+            return Err(error);
+        }
+        let accounts = state
+            .accounts
+            .iter()
+            .filter(|(login, account)| ask.subject.owns(&account.id) || ask.subject.bears(login))
+            .map(|(login, account)| Account {
+                id: AccountId(account.id.clone()),
+                login: login.clone(),
+                state: if account.enabled {
+                    AccountState::Enabled
+                } else {
+                    AccountState::Disabled
+                },
+                sessions: match account.sessions {
+                    _ if !state.has_sessions => Sessions::NotReadable,
+                    0 => Sessions::None,
+                    open => Sessions::Open(open),
+                },
+                levels: account.levels.clone(),
+                identifiers: Vec::new(),
+            })
+            .collect();
+        let canary = if state.sees_canary {
+            Canary::Seen
+        } else {
+            Canary::Missing
+        };
+        Ok(Observation {
+            accounts,
+            canary,
+            residual: state.residual.clone(),
+            receipts: Vec::new(),
+        })
+    }
+
     fn find(&self, subject: &Subject) -> Option<String> {
         let mut accounts = self.accounts.iter();
         accounts
@@ -191,43 +250,11 @@ impl Connector for FakeSystem {
     }
 
     async fn observe(&self, ask: &Ask) -> Result<Observation, CallError> {
-        let mut state = self.state();
-        state.note("read", &ask.subject);
-        if let Some(error) = state.read_failures.pop_front() {
-            return Err(error);
+        let (seen, gate) = self.look(ask);
+        if let Some(gate) = gate {
+            gate.notified().await;
         }
-        let accounts = state
-            .accounts
-            .iter()
-            .filter(|(login, account)| ask.subject.owns(&account.id) || ask.subject.bears(login))
-            .map(|(login, account)| Account {
-                id: AccountId(account.id.clone()),
-                login: login.clone(),
-                state: if account.enabled {
-                    AccountState::Enabled
-                } else {
-                    AccountState::Disabled
-                },
-                sessions: match account.sessions {
-                    _ if !state.has_sessions => Sessions::NotReadable,
-                    0 => Sessions::None,
-                    open => Sessions::Open(open),
-                },
-                levels: account.levels.clone(),
-                identifiers: Vec::new(),
-            })
-            .collect();
-        let canary = if state.sees_canary {
-            Canary::Seen
-        } else {
-            Canary::Missing
-        };
-        Ok(Observation {
-            accounts,
-            canary,
-            residual: state.residual.clone(),
-            receipts: Vec::new(),
-        })
+        seen
     }
 
     async fn open(&self, call: &OpenCall) -> Result<Outcome, CallError> {

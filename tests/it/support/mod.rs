@@ -14,12 +14,12 @@ use drawbridge::{
     intake::{Caller, Intake},
     people::Attributes,
     rounds::{Rounds, System, Systems, systems::SystemOptions},
-    store::{Store, WriteTx},
+    store::{Store, StoreError, WriteTx},
 };
 use fake::FakeSystem;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinHandle};
 
 /// When every test begins: a Friday, two minutes past five.
 pub const FRIDAY: &str = "2026-11-20T17:02:00Z";
@@ -159,8 +159,14 @@ impl TestApp {
         .await;
     }
 
+    /// No two changes come in the same millisecond.
+    fn tick(&self) {
+        self.clock.advance(Duration::from_millis(1));
+    }
+
     /// The identity provider changes a User.
     pub async fn edit(&self, id: &UserId, mut edit: impl FnMut(&mut Attributes) + Send) {
+        self.tick();
         self.intake
             .change_user::<()>(&self.caller(), Some(id), |before| {
                 let mut attributes = before.expect("the User exists").attributes.clone();
@@ -173,6 +179,7 @@ impl TestApp {
 
     /// The identity provider deletes a User.
     pub async fn delete(&self, id: &UserId) {
+        self.tick();
         self.intake
             .change_user::<()>(&self.caller(), Some(id), |_| Ok(None))
             .await
@@ -203,6 +210,13 @@ impl TestApp {
             systems,
             Arc::new(Notify::new()),
         ))
+    }
+
+    /// Lets other tasks go on until this is so.
+    pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+        while !is_so(self) {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Claims what is due in one system, as a worker does.
@@ -281,6 +295,12 @@ impl TestApp {
             })
             .collect()
     }
+}
+
+/// Works on everything that is due, beside the test.
+pub fn spawn_rounds(rounds: &Arc<Rounds>) -> JoinHandle<Result<(), StoreError>> {
+    let rounds = Arc::clone(rounds);
+    tokio::spawn(async move { rounds.run_due().await })
 }
 
 /// The attributes of somebody with this title.

@@ -12,7 +12,7 @@ use crate::{
     connectors,
     ids::PracticeName,
     intake::{Desk, Intake},
-    policy::SystemFacts,
+    policy::{Roles, SystemFacts},
     rounds::{Rounds, System, Systems, systems::SystemOptions},
     store::{Store, StoreError},
 };
@@ -100,24 +100,33 @@ pub fn connector_of(
         .map_err(|error| error.to_string())
 }
 
-/// Every system of every practice, ready to be called.
+/// Role matrices in force, which may differ from the files'.
+pub type InForce = HashMap<PracticeName, Roles>;
+
+/// Every system of every practice, ready to be called. Levels of the file's matrix and of the one in
+/// force are managed, so that neither is forgotten on an account.
 ///
 /// # Errors
 /// With every system whose connector cannot be built.
-pub fn systems(settings: &Settings) -> Result<Systems, SystemProblems> {
+pub fn systems(settings: &Settings, in_force: &InForce) -> Result<Systems, SystemProblems> {
     Ok(Systems::new(build(settings)?.into_iter().map(|built| {
         let Built {
             practice,
             settings,
             connector,
         } = built;
+        let system = facts(practice, settings, Vec::new());
+        let mut managed_levels = practice.roles.managed_levels(&system, &settings.levels);
+        if let Some(roles) = in_force.get(&practice.name) {
+            managed_levels.extend(roles.managed_levels(&system, &settings.levels));
+            managed_levels.sort();
+            managed_levels.dedup();
+        }
         let options = SystemOptions {
             settle: settings.settle,
             call_timeout: CALL_TIMEOUT,
             canary: settings.canary.clone(),
-            managed_levels: practice
-                .roles
-                .managed_levels(&facts(practice, settings, Vec::new()), &settings.levels),
+            managed_levels,
             concurrency: settings.concurrency,
         };
         System::new(
@@ -198,6 +207,19 @@ pub async fn intake(
     Ok(Intake::new(store.clone(), clock, desks, wake))
 }
 
+async fn in_force(settings: &Settings, store: &Store) -> Result<InForce, StoreError> {
+    let mut matrices = InForce::new();
+    for practice in &settings.practices {
+        if let Some(text) = store.find_applied_roles(&practice.name).await? {
+            let roles = Roles::parse(&text).map_err(|error| {
+                StoreError::Corrupt(format!("the roles in force cannot be read: {error}"))
+            })?;
+            matrices.insert(practice.name.clone(), roles);
+        }
+    }
+    Ok(matrices)
+}
+
 /// The first start puts the file's matrix into force.
 async fn put_first_roles_into_force(
     store: &Store,
@@ -233,8 +255,8 @@ impl Bridge {
         let store = open_store(settings).await?;
         let wake = Arc::new(Notify::new());
         let intake = intake(settings, &store, Arc::clone(&clock), Arc::clone(&wake)).await?;
-        let systems =
-            systems(settings).map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
+        let systems = systems(settings, &in_force(settings, &store).await?)
+            .map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
         warn_about_unapplied_roles(settings, &store).await?;
         let rounds = Arc::new(Rounds::new(
             store.clone(),

@@ -17,7 +17,7 @@ pub struct CheckConfig {
 impl CheckConfig {
     pub(super) fn run(self) -> Result<Exit, CliError> {
         let settings = self.config.load()?;
-        app::systems(&settings)
+        app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         for practice in &settings.practices {
             println!(

@@ -142,8 +142,8 @@ async fn check_retired(
 }
 
 async fn check_systems(settings: &Settings) -> Result<Vec<Finding>, CliError> {
-    let systems =
-        app::systems(settings).map_err(|problems| CliError::Configuration(problems.to_string()))?;
+    let systems = app::systems(settings, &app::InForce::new())
+        .map_err(|problems| CliError::Configuration(problems.to_string()))?;
     let mut findings = Vec::new();
     for system in systems.iter() {
         eprintln!("reaching {} ...", system.name);

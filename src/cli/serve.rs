@@ -32,7 +32,7 @@ impl Serve {
         telemetry::start();
         let settings = self.config.load()?;
         // Built once before anything is written, so that a mistake leaves no trace.
-        app::systems(&settings)
+        app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;

@@ -14,14 +14,17 @@ const FORWARD_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 const FORWARDS: &str = "departure: mail goes to the supervisor for 30 days";
 
-/// Somebody leaves: every way into every system closes, also where no role ever opened it. Mail goes
-/// to the supervisor, unless an earlier departure has already settled that.
+/// Somebody leaves: every way into every system closes, also where no role ever opened it. The mail of
+/// whoever had a mailbox goes to the supervisor, unless an earlier departure has already settled that.
 pub(super) fn leaves(situation: &Situation, systems: &[SystemFacts]) -> Plan {
     let mut plan = everything_closed(situation, systems, "departure");
     if situation.departure_holds {
         return plan;
     }
-    for system in systems.iter().filter(|system| forwards(system)) {
+    for system in systems
+        .iter()
+        .filter(|system| forwards(system) && has_mail(situation, system))
+    {
         let running = running_forward(situation, system);
         let until = running
             .and_then(|door| door.until)
@@ -101,6 +104,14 @@ fn closed(
 
 fn forwards(system: &SystemFacts) -> bool {
     !system.retired && system.ways.contains(&Way::Forwarding)
+}
+
+/// Whether there is mail to forward: somebody who never had a mailbox here leaves none behind.
+fn has_mail(situation: &Situation, system: &SystemFacts) -> bool {
+    situation
+        .open_doors
+        .iter()
+        .any(|door| door.system == system.name)
 }
 
 fn running_forward<'a>(situation: &'a Situation, system: &SystemFacts) -> Option<&'a OpenDoor> {
@@ -253,6 +264,7 @@ mod tests {
     fn a_leavers_mail_goes_to_the_supervisor_for_thirty_days() {
         let mut departed = situation(Change::Departed);
         departed.supervisor = Some("sam@elm.example".to_owned());
+        departed.open_doors = vec![open_door("mail", Way::Account)];
 
         let plan = plan(&departed, &[mail()]);
 
@@ -263,12 +275,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_had_no_mailbox_leaves_no_mail_to_forward() {
+        let departed = situation(Change::Departed);
+
+        let plan = plan(&departed, &[mail()]);
+
+        assert_eq!(opens(&plan), []);
+        assert_eq!(closes(&plan).len(), 2, "both ways are closed all the same");
+    }
+
+    #[test]
     fn without_a_supervisor_the_systems_own_address_receives_else_a_person_must_say() {
         let named = SystemFacts {
             forward_to: Some("office@elm.example".to_owned()),
             ..mail()
         };
-        let departed = situation(Change::Departed);
+        let mut departed = situation(Change::Departed);
+        departed.open_doors = vec![open_door("mail", Way::Account)];
 
         let (to_the_office, to_nobody_yet) =
             (plan(&departed, &[named]), plan(&departed, &[mail()]));

@@ -75,7 +75,8 @@ impl Export {
         );
         let text = pack::write(&header, &records);
         match self.out {
-            None => print!("{text}"),
+            // The text ends its last line itself.
+            None => output::line(text.trim_end()),
             Some(path) => {
                 std::fs::write(&path, text).map_err(|error| {
                     CliError::Problem(format!(

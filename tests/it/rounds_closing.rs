@@ -315,7 +315,6 @@ async fn residual_access_with_an_end_is_amber_until_then_and_green_after() {
 
 #[tokio::test]
 async fn residual_access_without_an_end_waits_for_a_person() {
-    use drawbridge::intake::human::{Attestation, attest};
     let app = TestApp::start().await;
     let nina = app.hire("nina", "Nurse").await;
     app.run_due().await;
@@ -328,25 +327,7 @@ async fn residual_access_without_an_end_waits_for_a_person() {
     app.run_due().await;
     app.run_after(Duration::from_secs(24 * 3_600)).await;
     assert!(!app.is_green("nina", "ehr").await);
-    let person = app.person("nina").await;
-    let signed = Attestation {
-        by: "Dana Ruiz",
-        note: "restarted the directory, no connection left",
-        generation: app.door("nina", "ehr").await.generation,
-    };
-    let ehr = "ehr".into();
-    let at = drawbridge::clock::Clock::now(&app.clock);
-    attest(
-        &app.store,
-        &app.caller(),
-        &person,
-        (&ehr, drawbridge_sdk::Way::Account),
-        &signed,
-        at,
-    )
-    .await
-    .unwrap()
-    .unwrap();
+    app.sign("nina", "ehr").await.unwrap();
 
     assert!(app.is_green("nina", "ehr").await);
     app.run_after(Duration::from_secs(2 * 24 * 3_600)).await;

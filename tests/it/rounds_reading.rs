@@ -5,9 +5,8 @@ use std::time::Duration;
 use drawbridge::{
     clock::Clock as _,
     door::{Assurance, Seen},
-    intake::human::{Attestation, attest},
 };
-use drawbridge_sdk::{Residual, Way};
+use drawbridge_sdk::Residual;
 
 use crate::support::{TestApp, fake, spawn_rounds};
 
@@ -128,23 +127,7 @@ async fn an_attestation_never_outranks_a_reading() {
     app.disable(&nina).await;
     app.run_due().await;
 
-    let person = app.person("nina").await;
-    let signed = Attestation {
-        by: "Dana Ruiz",
-        note: "I looked",
-        generation: app.door("nina", "ehr").await.generation,
-    };
-    let ehr = "ehr".into();
-    let answer = attest(
-        &app.store,
-        &app.caller(),
-        &person,
-        (&ehr, Way::Account),
-        &signed,
-        app.clock.now(),
-    )
-    .await
-    .unwrap();
+    let answer = app.sign("nina", "ehr").await;
 
     assert!(
         answer
@@ -162,7 +145,6 @@ async fn an_attested_door_that_is_read_open_later_is_not_green() {
     app.system("ehr").fail_next(vec![fake::refused(); 2]);
     app.disable(&nina).await;
     app.run_due().await;
-    let person = app.person("nina").await;
     app.system("ehr").state().accounts.remove("nina");
     // Read as absent once, signed, then somebody brings the account back.
     app.run_after(Duration::from_secs(6)).await;
@@ -174,22 +156,7 @@ async fn an_attested_door_that_is_read_open_later_is_not_green() {
         },
     );
     app.system("ehr").state().lies = true;
-    let signed = Attestation {
-        by: "Dana Ruiz",
-        note: "gone from the list",
-        generation: app.door("nina", "ehr").await.generation,
-    };
-    let ehr = "ehr".into();
-    let _ = attest(
-        &app.store,
-        &app.caller(),
-        &person,
-        (&ehr, Way::Account),
-        &signed,
-        app.clock.now(),
-    )
-    .await
-    .unwrap();
+    let _ = app.sign("nina", "ehr").await;
 
     app.run_after(Duration::from_secs(3_600)).await;
 
@@ -299,25 +266,7 @@ async fn a_signature_survives_a_call_that_was_under_way() {
     })
     .await;
 
-    let person = app.person("nina").await;
-    let generation = app.door("nina", "ehr").await.generation;
-    let signed = Attestation {
-        by: "Dana Ruiz",
-        note: "restarted the directory",
-        generation,
-    };
-    let ehr = "ehr".into();
-    attest(
-        &app.store,
-        &app.caller(),
-        &person,
-        (&ehr, Way::Account),
-        &signed,
-        app.clock.now(),
-    )
-    .await
-    .unwrap()
-    .unwrap();
+    app.sign("nina", "ehr").await.unwrap();
     reading.notify_one();
     rounds.await.unwrap().unwrap();
 
@@ -332,23 +281,7 @@ async fn a_signature_for_an_older_wish_is_refused() {
     let seen = app.door("nina", "ehr").await.generation;
     app.disable(&nina).await;
 
-    let person = app.person("nina").await;
-    let signed = Attestation {
-        by: "Dana Ruiz",
-        note: "still open",
-        generation: seen,
-    };
-    let ehr = "ehr".into();
-    let answer = attest(
-        &app.store,
-        &app.caller(),
-        &person,
-        (&ehr, Way::Account),
-        &signed,
-        app.clock.now(),
-    )
-    .await
-    .unwrap();
+    let answer = app.sign_for("nina", "ehr", seen).await;
 
     assert!(answer.unwrap_err().contains("newer wish"));
 }

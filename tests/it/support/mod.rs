@@ -11,11 +11,15 @@ use drawbridge::{
     config::Settings,
     door::Door,
     ids::{PersonId, PracticeName, UserId},
-    intake::{Caller, Intake},
+    intake::{
+        Caller, Intake,
+        human::{Attestation, attest},
+    },
     people::Attributes,
     rounds::{Rounds, System, Systems, systems::SystemOptions},
     store::{Store, StoreError, WriteTx},
 };
+use drawbridge_sdk::Way;
 use fake::FakeSystem;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -217,6 +221,38 @@ impl TestApp {
         while !is_so(self) {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Dana signs for a door as it is wanted now.
+    pub async fn sign(&self, user_name: &str, system: &str) -> Result<(), String> {
+        let generation = self.door(user_name, system).await.generation;
+        self.sign_for(user_name, system, generation).await
+    }
+
+    /// Dana signs for this wish of a door.
+    pub async fn sign_for(
+        &self,
+        user_name: &str,
+        system: &str,
+        generation: i64,
+    ) -> Result<(), String> {
+        let person = self.person(user_name).await;
+        let signed = Attestation {
+            by: "Dana Ruiz",
+            note: "looked into the panel",
+            generation,
+        };
+        let door = (&system.into(), Way::Account);
+        attest(
+            &self.store,
+            &self.caller(),
+            &person,
+            door,
+            &signed,
+            self.clock.now(),
+        )
+        .await
+        .expect("the archive")
     }
 
     /// Claims what is due in one system, as a worker does.

@@ -1,7 +1,7 @@
 //! RECEPTION: the one way in for every change, whoever brings it.
 //!
 //! - [`desk`]: what reception knows of a practice: its systems and the role matrix in force
-//! - [`users`], [`groups`]: a change of a resource, and what it means for people
+//! - `users`, `groups`: a change of a resource, and what it means for people
 //! - [`doors`]: what a plan means for the doors of one person
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force

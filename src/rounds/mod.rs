@@ -2,7 +2,7 @@
 //!
 //! - [`systems`]: the systems of every practice, each with its connector, limits and breaker
 //! - [`dispatch`]: who works on what, and when
-//! - [`work`]: one door: the call, the reading, and what is written of both
+//! - `work`: one door: the call, the reading, and what is written of both
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
 

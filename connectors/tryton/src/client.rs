@@ -1,26 +1,29 @@
 //! Logging in to a Tryton server, and one call.
 //!
 //! # Source
-//! Tryton's JSON-RPC: `POST /<database>/` with `{"id", "method", "params"}`. Errors of the application
-//! come as HTTP 200 with an `error` member, so the status alone is never a success.
+//! trytond 7.0, `protocols/dispatcher.py` and `protocols/jsonrpc.py`: `POST /<database>/` with `id`,
+//! `method` and `params`. Errors of the application come as HTTP 200 with `error`, so the status
+//! alone is never a success.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use drawbridge_sdk::{
-    CallError, FailureClass, Finality, Receipt, Secret,
-    http::{Deadline, Endpoint, Method},
+    BuildContext, CallError, FailureClass, Finality, Receipt, Secret, SettingsError,
+    http::{Answer, Deadline, Endpoint, EndpointOptions, Method, Request},
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use crate::settings::Settings;
+
 /// A server, a database in it, and the bridge's own user.
 #[derive(Debug)]
 pub struct Client {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) database: String,
-    pub(crate) login: String,
-    pub(crate) password: Secret,
-    pub(crate) session: Mutex<Option<SecretString>>,
+    endpoint: Endpoint,
+    database: String,
+    login: String,
+    password: Secret,
+    session: Mutex<Option<Session>>,
 }
 
 /// The calls of one connector method: one deadline, and the receipts so far.
@@ -41,7 +44,42 @@ pub enum Does {
     Changes,
 }
 
+/// A session as the header wants it.
+#[derive(Debug, Clone)]
+struct Session(SecretString);
+
+impl Session {
+    fn is(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
 impl Client {
+    /// A server at the address of these settings; nothing is sent.
+    ///
+    /// # Errors
+    /// When the address may not be called or the password's reference leads nowhere.
+    pub fn new(settings: Settings, context: &BuildContext) -> Result<Self, SettingsError> {
+        let options = EndpointOptions {
+            allow_plain_http: settings.allow_plain_http,
+            allow_networks: settings.allow_networks,
+            ca_file: settings.ca_file,
+            ..EndpointOptions::default()
+        };
+        Ok(Self {
+            endpoint: Endpoint::new(&settings.base_url, options, context)?,
+            database: settings.database,
+            login: settings.login,
+            password: settings.password.bind(&context.base_dir)?,
+            session: Mutex::new(None),
+        })
+    }
+
+    /// The bridge's own login.
+    pub fn own_login(&self) -> &str {
+        &self.login
+    }
+
     /// Begins the calls of one connector method.
     pub fn converse(&self) -> Conversation<'_> {
         Conversation {
@@ -53,9 +91,10 @@ impl Client {
 }
 
 impl Conversation<'_> {
-    /// Calls a method of a model. The empty context that every call ends with is added here.
+    /// Calls a method. As every method wants it, the last parameter is the context.
     ///
-    /// A session ends by itself after five idle minutes, so a refused one is renewed once.
+    /// A session ends when the server or an administrator says so; a refused one is renewed once.
+    /// The refused call did nothing, so a change may be sent again too.
     ///
     /// # Errors
     /// When no answer came, the server refused, or the answer is an error inside a success.
@@ -66,28 +105,24 @@ impl Conversation<'_> {
         method: &str,
         params: Vec<Value>,
     ) -> Result<Value, CallError> {
-        let renewed = {
-            let mut session = self.client.session.lock().await;
-            match session.as_ref() {
-                Some(session) => Some(session.clone()),
-                None => {
-                    let fresh = self.log_in().await?;
-                    *session = Some(fresh.clone());
-                    None
-                }
-            }
+        let known = self.client.session.lock().await.clone();
+        let session = match &known {
+            Some(session) => session.clone(),
+            None => self.session_other_than(None).await?,
         };
-        let had_one = renewed.is_some();
-        match self.exchange(step, does, method, &params).await {
-            Err(error) if had_one && error.class == FailureClass::Credential => {
+        match self.exchange(step, does, method, &params, &session).await {
+            Err(error) if known.is_some() && error.class == FailureClass::Credential => {
                 self.receipts.extend(error.receipts);
-                let fresh = self.log_in().await?;
-                *self.client.session.lock().await = Some(fresh);
-                self.exchange(step, does, method, &params).await
+                let fresh = self.session_other_than(Some(&session)).await?;
+                self.exchange(step, does, method, &params, &fresh).await
             }
-            answer => answer,
+            result => result,
         }
-        .map_err(|error| error.after(std::mem::take(&mut self.receipts)))
+    }
+
+    /// An error with all receipts of this conversation.
+    pub fn fail<T>(&mut self, result: Result<T, CallError>) -> Result<T, CallError> {
+        result.map_err(|error| error.after(std::mem::take(&mut self.receipts)))
     }
 
     async fn exchange(
@@ -96,109 +131,143 @@ impl Conversation<'_> {
         does: Does,
         method: &str,
         params: &[Value],
+        session: &Session,
     ) -> Result<Value, CallError> {
-        let session = self.client.session.lock().await.clone();
-        let mut params = params.to_vec();
-        params.push(json!({}));
-        let body = json!({"id": 1, "method": method, "params": params});
-        let authorization = session
-            .map(|session| format!("Session {}", session.expose_secret()))
-            .unwrap_or_default();
+        let (endpoint, path) = (&self.client.endpoint, "/{database}/");
         let request = match does {
-            Does::Reads => self
-                .client
-                .endpoint
-                .read(step, Method::POST, "/{database}/"),
-            Does::Changes => self
-                .client
-                .endpoint
-                .change(step, Method::POST, "/{database}/"),
+            Does::Reads => endpoint.read(step, Method::POST, path),
+            Does::Changes => endpoint.change(step, Method::POST, path),
         };
-        let answer = request
-            .fill("database", &self.client.database)
-            .shown_as(&format!("POST /{{database}}/ {method}"))
-            .header("Authorization", &authorization)
-            .json(&body)
-            .before(self.deadline)
-            .send_ok()
-            .await?;
+        let authorization = format!("Session {}", session.0.expose_secret());
+        let request = request.header("Authorization", &authorization);
+        let mut answer = self.ask(request, method, &json!(params)).await?.ok()?;
         let reply: Value = answer.json()?;
         if reply.get("error").is_some_and(|error| !error.is_null()) {
-            return Err(refused_inside(&reply["error"], &answer));
+            return Err(error_inside(&reply["error"], &answer));
         }
-        let Some(result) = reply.get("result") else {
+        let Some(result) = reply.get("result").cloned() else {
             return Err(answer.contract(
-                "the server's answer has no result: check the address and the server's version",
+                "the server's answer has no result: check `base_url` and the server's version",
             ));
         };
-        let result = result.clone();
+        if let Some(receipt) = answer.receipts.last_mut() {
+            receipt.excerpt = proof(&result).to_string();
+        }
         self.receipts.extend(answer.receipts);
         Ok(result)
     }
 
-    /// A new session, as the header wants it.
-    async fn log_in(&mut self) -> Result<SecretString, CallError> {
+    /// The session others may have got meanwhile, or a new one.
+    async fn session_other_than(
+        &mut self,
+        refused: Option<&Session>,
+    ) -> Result<Session, CallError> {
+        let mut kept = self.client.session.lock().await;
+        if let Some(session) = kept.as_ref()
+            && refused.is_none_or(|refused| !refused.is(session))
+        {
+            return Ok(session.clone());
+        }
+        *kept = None;
+        let fresh = self.log_in().await.map_err(without_excerpts)?;
+        *kept = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    async fn log_in(&mut self) -> Result<Session, CallError> {
         let client = self.client;
         let password = client.password.read()?;
-        let body = json!({
-            "id": 1,
-            "method": "common.db.login",
-            "params": [client.login, {"password": password.expose_secret()}, "en"],
-        });
-        let answer = client
-            .endpoint
-            .read("log in", Method::POST, "/{database}/")
-            .fill("database", &client.database)
-            .shown_as("POST /{database}/ common.db.login")
-            .json(&body)
-            .before(self.deadline)
-            .send_ok()
-            .await?;
+        let params = json!([client.login, { "password": password.expose_secret() }, "en"]);
+        // It makes a session and changes nothing, so nothing of it can land later.
+        let request = client.endpoint.read("log in", Method::POST, "/{database}/");
+        let mut answer = self.ask(request, "common.db.login", &params).await?.ok()?;
         let reply: Value = answer.json()?;
         let session = (reply["result"][0].as_i64(), reply["result"][1].as_str());
-        let (Some(user), Some(key)) = session else {
-            let mut error = CallError::new(
-                FailureClass::Credential,
-                Finality::NotSent,
-                "the server refused the bridge's login: check `login` and `password`, then `drawbridge retry`",
-            );
-            // The body of a login is never kept: it may hold a session key.
-            error.receipts.push(Receipt::new(
-                "log in",
-                "POST /{database}/ common.db.login",
-                Some("200".to_owned()),
-                "",
-            ));
-            return Err(error);
+        let session = match session {
+            (Some(user), Some(key)) => STANDARD.encode(format!("{}:{user}:{key}", client.login)),
+            _ if reply.get("result").is_some_and(Value::is_null) => {
+                return Err(refused_login(&answer));
+            }
+            _ if reply["error"][0] == "LoginException" => return Err(refused_login(&answer)),
+            _ => {
+                return Err(answer.contract(
+                    "the server answered the bridge's login with an error inside a success: look \
+                     into its log",
+                ));
+            }
         };
-        let receipt = Receipt::new(
-            "log in",
-            "POST /{database}/ common.db.login",
-            Some("200".to_owned()),
-            "(session)",
-        );
-        self.receipts.push(receipt);
-        Ok(SecretString::from(
-            STANDARD.encode(format!("{}:{user}:{key}", client.login)),
-        ))
+        if let Some(receipt) = answer.receipts.last_mut() {
+            receipt.excerpt.clear();
+        }
+        self.receipts.extend(answer.receipts);
+        Ok(Session(SecretString::from(session)))
+    }
+
+    async fn ask(
+        &self,
+        request: Request,
+        method: &str,
+        params: &Value,
+    ) -> Result<Answer, CallError> {
+        request
+            .fill("database", &self.client.database)
+            .shown_as(&format!("POST /{{database}}/ {method}"))
+            .json(&json!({ "id": 1, "method": method, "params": params }))
+            .before(self.deadline)
+            .send()
+            .await
     }
 }
 
-/// An error inside a success. What it names decides the class; its text is only kept redacted.
-fn refused_inside(error: &Value, answer: &drawbridge_sdk::http::Answer) -> CallError {
-    let kind = error.get(0).and_then(Value::as_str).unwrap_or_default();
-    let (class, message) = match kind {
+/// What a receipt keeps of a result: a whole record says far more of a person than the proof needs.
+fn proof(result: &Value) -> Value {
+    match result.as_array().map(Vec::as_slice) {
+        Some([Value::Object(record)]) => {
+            let proves = |key: &str| ["id", "active", "sessions", "groups", "state"].contains(&key);
+            let kept = record.iter().filter(|(key, _)| proves(key));
+            kept.map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        }
+        Some(records) if records.iter().any(Value::is_object) => {
+            json!({ "records": records.len() })
+        }
+        _ => result.clone(),
+    }
+}
+
+fn refused_login(answer: &Answer) -> CallError {
+    let mut error = answer.contract(
+        "the server refused the bridge's login, or wants more than a password: check `login` and \
+         `password`",
+    );
+    error.class = FailureClass::Credential;
+    error
+}
+
+/// Answers to a login are never kept: they may hold a session's key.
+fn without_excerpts(mut error: CallError) -> CallError {
+    for receipt in &mut error.receipts {
+        receipt.excerpt.clear();
+    }
+    error.finality = Finality::NotSent;
+    error
+}
+
+/// An error inside a success. Its kind decides the class; its text is kept redacted in the receipt.
+fn error_inside(error: &Value, answer: &Answer) -> CallError {
+    let (class, message) = match error[0].as_str().unwrap_or_default() {
         "LoginException" => (
             FailureClass::Credential,
-            "the server asks for another login: check the bridge's user",
+            "the server wants the bridge to log in otherwise: check the bridge's user there",
         ),
         "ConcurrencyException" => (
             FailureClass::Retryable,
             "somebody else changed the record meanwhile: it is tried again",
         ),
-        "UserError" | "UserWarning" | "AccessError" | "AccessButtonError" | "AccessException" => (
+        "UserError" | "UserWarning" => (
             FailureClass::Refused,
-            "the server refused the change: look at the user there, and at the bridge's own rights",
+            "the server refused it (the receipt has its reason): look at the user there, and at \
+             the rights of the bridge's own user",
         ),
         _ => (
             FailureClass::Contract,

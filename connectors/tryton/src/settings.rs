@@ -6,7 +6,7 @@ use drawbridge_sdk::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// Settings of a Tryton system.
+/// `[practice.system.settings]` of a `tryton` system.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -18,12 +18,12 @@ pub struct Settings {
     pub login: String,
     /// That user's password.
     pub password: SecretRef,
-    /// Admits `http://` to loopback.
+    /// Admits `http://` to loopback addresses.
     #[serde(default)]
     pub allow_plain_http: bool,
-    /// Networks beyond the public internet that may be connected to, as `10.0.0.0/8`.
+    /// Private networks the server may be in, for example `["10.0.0.0/8"]`.
     #[serde(default)]
     pub allow_networks: Vec<String>,
-    /// PEM certificates trusted instead of the machine's own.
+    /// Certificates of the practice's own authority (PEM), relative to the settings file.
     pub ca_file: Option<PathBuf>,
 }

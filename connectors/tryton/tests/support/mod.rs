@@ -1,0 +1,75 @@
+//! What the tests share: a make-believe server, and connectors to any.
+
+pub mod fake;
+pub mod promises;
+pub mod real;
+
+use std::{sync::Arc, time::Duration};
+
+use drawbridge_conformance::Canned;
+use drawbridge_sdk::{BuildContext, CloseCall, Connector, OpenCall, Subject, Way};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// How the bridge logs in.
+pub struct Credential<'a> {
+    pub login: &'a str,
+    pub password: &'a str,
+}
+
+/// A connector to this server.
+pub fn connector(
+    base_url: &str,
+    database: &str,
+    credential: &Credential<'_>,
+    call_timeout: Duration,
+) -> Arc<dyn Connector> {
+    // The connector reads the password at each login, so the file stays until the test's process ends.
+    let folder = TempDir::new().expect("a folder").keep();
+    std::fs::write(folder.join("password"), credential.password).expect("the password");
+    let settings = json!({
+        "base_url": base_url,
+        "database": database,
+        "login": credential.login,
+        "password": { "file": "password" },
+        "allow_plain_http": true,
+    });
+    let context = BuildContext {
+        base_dir: folder,
+        call_timeout,
+        ..BuildContext::named("ehr")
+    };
+    drawbridge_tryton::kind()
+        .build(settings, &context)
+        .expect("a connector")
+}
+
+pub fn close_call(subject: &Subject) -> CloseCall {
+    CloseCall {
+        subject: subject.clone(),
+        way: Way::Account,
+        managed_levels: Vec::new(),
+        idempotency_key: "key".to_owned(),
+    }
+}
+
+pub fn open_call(subject: &Subject, levels: &[&str], managed: &[&str]) -> OpenCall {
+    let owned = |levels: &[&str]| levels.iter().map(|&level| level.to_owned()).collect();
+    OpenCall {
+        subject: subject.clone(),
+        way: Way::Account,
+        levels: owned(levels),
+        managed_levels: owned(managed),
+        forward_to: None,
+        until: None,
+        idempotency_key: "key".to_owned(),
+    }
+}
+
+/// What a real server answers when its own code breaks.
+pub fn error_inside_success() -> Canned {
+    Canned::json(
+        200,
+        json!({ "id": 1, "error": ["'NoneType' object has no attribute 'id'", ""] }).to_string(),
+    )
+}

@@ -2,10 +2,11 @@
 
 use drawbridge::{
     clock::Clock as _,
+    door::Wanted,
     evidence::{Entry, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
-    store::{Search, StoreError},
+    store::{Dialect, Search, StoreError, doors::Lease},
 };
 
 use crate::support::{TestApp, person};
@@ -43,6 +44,7 @@ suite!(
     pages_follow_the_order_of_creation,
     simultaneous_changes_follow_each_other,
     a_claim_is_held_by_one_worker,
+    a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
     a_whole_departure_is_carried_through,
 );
 
@@ -251,6 +253,44 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
         .sum();
 
     assert_eq!(claimed, 1);
+}
+
+async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let person = app.person("nina").await;
+    let mut tx = app.begin().await;
+    let mut doors = tx.find_doors_of(&person).await.unwrap();
+    let claim = {
+        let (store, practice, now) = (app.store.clone(), app.practice(), app.clock.now());
+        tokio::spawn(async move {
+            store
+                .claim_doors("worker", (&practice, &"ehr".into()), 4, false, now)
+                .await
+        })
+    };
+    // SQLite lets the claim wait for this transaction; PostgreSQL must pass over what it has locked.
+    while app.store.dialect() == Dialect::Postgres && !claim.is_finished() {
+        tokio::task::yield_now().await;
+    }
+
+    for door in &mut doors {
+        door.wish(
+            Wanted::Closed,
+            "departure".to_owned(),
+            None,
+            app.clock.now(),
+        );
+        tx.record_door(door, Lease::Release).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let claimed = claim.await.unwrap().unwrap();
+    assert!(
+        claimed.iter().all(|door| door.wanted.is_closed()),
+        "the open that is void was claimed: {claimed:?}"
+    );
+    let closing = app.claim("ehr").await.len() + claimed.len();
+    assert_eq!(closing, 1, "the close is claimed once");
 }
 
 async fn a_whole_departure_is_carried_through(app: &TestApp) {

@@ -5,11 +5,7 @@ use drawbridge_sdk::{
 };
 
 use crate::{
-    client::{Conversation, Resource},
-    edit::Edit,
-    levels::Levels,
-    search,
-    user::User,
+    client::Conversation, edit::Edit, levels::Levels, requests::Resource, search, user::User,
 };
 
 /// Disables every account that may be acted on.

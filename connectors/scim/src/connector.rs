@@ -9,10 +9,11 @@ use drawbridge_sdk::{
 };
 
 use crate::{
-    client::{Client, Conversation, Resource},
+    client::{Client, Conversation},
     close::close,
     levels,
     open::open,
+    requests::Resource,
     search,
     settings::Settings,
     user::User,
@@ -86,7 +87,7 @@ impl Scim {
     ) -> Result<AccountPage, CallError> {
         let page = talk.page("list", Resource::Users, None, start).await?;
         let page = page.unwrap_or_default();
-        let mut users = search::users(talk, &page.records)?;
+        let mut users = search::users(&page.records)?;
         levels::complete(talk, &mut users).await?;
         Ok(AccountPage {
             accounts: users.iter().map(User::account).collect(),

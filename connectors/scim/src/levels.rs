@@ -3,9 +3,10 @@
 use drawbridge_sdk::{CallError, FailureClass, Finality};
 
 use crate::{
-    client::{Conversation, Resource},
+    client::Conversation,
     edit::Edit,
     group::{Group, Member},
+    requests::Resource,
     user::User,
 };
 
@@ -20,7 +21,7 @@ pub async fn all(talk: &mut Conversation<'_>) -> Result<Option<Vec<Group>>, Call
     };
     let groups: Option<Vec<Group>> = records.iter().map(Group::of).collect();
     groups.map(Some).ok_or_else(|| {
-        talk.nonsense(
+        CallError::contract(
             "the system shows a group without `id` or `displayName`: tell the vendor, both are \
              required by SCIM 2.0",
         )

@@ -7,7 +7,8 @@
 //! - [`user`], [`group`], [`page`]: its records, read strictly
 //! - [`term`]: what a person is searched by, as a filter and as a comparison
 //! - [`edit`]: a change, as a PATCH and as a whole record
-//! - [`client`]: the requests of one call
+//! - [`client`]: one call: its time, its receipts, what its answers must be
+//! - [`requests`]: the requests that are made
 //! - [`search`]: finding a person's accounts, also where filters are ignored
 //! - [`levels`]: groups as levels
 //! - [`open`], [`close`]: what is done with what was found
@@ -22,6 +23,7 @@ pub mod group;
 pub mod levels;
 pub mod open;
 pub mod page;
+pub mod requests;
 pub mod search;
 pub mod settings;
 pub mod term;

@@ -7,10 +7,11 @@ use drawbridge_sdk::{
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Conversation, Resource},
+    client::Conversation,
     close::{noted, sum},
     edit::Edit,
     levels::Levels,
+    requests::Resource,
     search,
     user::User,
 };
@@ -95,17 +96,17 @@ async fn create(talk: &mut Conversation<'_>, subject: &Subject) -> Result<User, 
             error
         })?;
     match User::of(&record) {
-        Some(user) if user.user_name.to_lowercase() != user_name.to_lowercase() => Err(talk
-            .nonsense(
+        Some(user) if user.user_name.to_lowercase() != user_name.to_lowercase() => {
+            Err(CallError::contract(
                 "the system made an account of another name than was asked for: have its owner \
                  look at the newest account",
-            )),
-        Some(user) if user.state() == AccountState::Disabled => {
-            Err(talk
-                .nonsense("the system made the account and shows it disabled: it is tried again"))
+            ))
         }
+        Some(user) if user.state() == AccountState::Disabled => Err(CallError::contract(
+            "the system made the account and shows it disabled: it is tried again",
+        )),
         Some(user) => Ok(user),
-        None => Err(talk.nonsense(
+        None => Err(CallError::contract(
             "the system made an account and gave no id: it is searched for by name next time",
         )),
     }

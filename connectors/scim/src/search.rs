@@ -4,7 +4,8 @@ use drawbridge_sdk::{CallError, Subject};
 use serde_json::Value;
 
 use crate::{
-    client::{Conversation, Resource},
+    client::Conversation,
+    requests::Resource,
     term::{Attribute, Term},
     user::User,
 };
@@ -90,7 +91,7 @@ async fn owned(talk: &mut Conversation<'_>, subject: &Subject) -> Result<Vec<Use
     let mut users = Vec::new();
     for id in &subject.account_ids {
         if let Some(record) = talk.get("find by id", Resource::Users, id.as_str()).await? {
-            users.push(user(talk, &record)?);
+            users.push(user(&record)?);
         }
     }
     Ok(users)
@@ -121,7 +122,7 @@ impl Seen {
         let Some(page) = page else {
             return self.read_everybody(talk).await;
         };
-        let users = users(talk, &page.records)?;
+        let users = users(&page.records)?;
         let is_whole = page.next(1).is_none();
         if is_whole && users.iter().all(|user| term.matches(user)) {
             self.add(users);
@@ -155,6 +156,7 @@ impl Seen {
                 continue;
             };
             if !self.is_everybody && !self.finds(talk, &term, &user).await? {
+                talk.distrust_filters().await?;
                 self.read_everybody(talk).await?;
             }
         }
@@ -172,14 +174,14 @@ impl Seen {
             .page("find the canary", Resource::Users, Some(&filter), 1)
             .await?;
         let Some(page) = page else { return Ok(false) };
-        Ok(users(talk, &page.records)?
+        Ok(users(&page.records)?
             .iter()
             .any(|found| found.id == user.id))
     }
 
     async fn read_everybody(&mut self, talk: &mut Conversation<'_>) -> Result<(), CallError> {
         let records = talk.everything("find among all", Resource::Users).await?;
-        let users = users(talk, &records.unwrap_or_default())?;
+        let users = users(&records.unwrap_or_default())?;
         self.add(users);
         self.is_everybody = true;
         Ok(())
@@ -198,13 +200,13 @@ impl Seen {
 ///
 /// # Errors
 /// When one of them is none.
-pub fn users(talk: &Conversation<'_>, records: &[Value]) -> Result<Vec<User>, CallError> {
-    records.iter().map(|record| user(talk, record)).collect()
+pub fn users(records: &[Value]) -> Result<Vec<User>, CallError> {
+    records.iter().map(user).collect()
 }
 
-fn user(talk: &Conversation<'_>, record: &Value) -> Result<User, CallError> {
+fn user(record: &Value) -> Result<User, CallError> {
     User::of(record).ok_or_else(|| {
-        talk.nonsense(
+        CallError::contract(
             "the system shows a user without `id` or `userName`: tell the vendor, both are \
              required by SCIM 2.0",
         )

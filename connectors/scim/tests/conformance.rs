@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use drawbridge_conformance::{
-    FakeVendor, Fault, FaultyProxy, Fixture,
+    FakeVendor, Fault, FaultyProxy, Fixture, SecretFile,
     vendor::{CANARY, TOKEN, records::User},
 };
-use drawbridge_sdk::{Connector, Subject};
+use drawbridge_sdk::{
+    Ask, Canary, CloseCall, Connector, Effect, FailureClass, Finality, Subject, Way,
+};
 use support::{
-    CALL_TIMEOUT, connector, error_inside_success,
+    CALL_TIMEOUT,
+    admin::WRONG_TOKEN,
+    connector, error_inside_success,
     fake::{GROUPS, Manners, routes},
 };
 
@@ -20,6 +24,8 @@ mod support;
 struct Provider {
     vendor: FakeVendor,
     proxy: FaultyProxy,
+    token: SecretFile,
+    wrong_token: SecretFile,
 }
 
 impl Provider {
@@ -27,10 +33,15 @@ impl Provider {
         let vendor = FakeVendor::start_with(|records| routes(records, manners)).await;
         let proxy = FaultyProxy::start(vendor.address())
             .answering(Fault::ErrorInsideSuccess, |_| Some(error_inside_success()));
-        Self { vendor, proxy }
+        Self {
+            vendor,
+            proxy,
+            token: SecretFile::holding(TOKEN),
+            wrong_token: SecretFile::holding(WRONG_TOKEN),
+        }
     }
 
-    fn connector(&self, token: &str) -> Arc<dyn Connector> {
+    fn connector(&self, token: &SecretFile) -> Arc<dyn Connector> {
         connector(
             &format!("{}/scim/v2", self.proxy.url()),
             token,
@@ -65,11 +76,11 @@ macro_rules! suite_with {
                 }
 
                 fn connector(&self) -> Arc<dyn Connector> {
-                    self.0.connector(TOKEN)
+                    self.0.connector(&self.0.token)
                 }
 
                 fn connector_with_wrong_credential(&self) -> Arc<dyn Connector> {
-                    self.0.connector("wrong-token-4e2a9b7c6d1f")
+                    self.0.connector(&self.0.wrong_token)
                 }
 
                 fn canary(&self) -> String {
@@ -122,7 +133,7 @@ macro_rules! suite_with {
                 }
 
                 fn secrets(&self) -> Vec<String> {
-                    vec![TOKEN.to_owned(), "wrong-token-4e2a9b7c6d1f".to_owned()]
+                    vec![TOKEN.to_owned(), WRONG_TOKEN.to_owned()]
                 }
             }
 
@@ -137,3 +148,58 @@ macro_rules! suite_with {
 suite_with!(a_modern_provider, Manners::Modern);
 suite_with!(a_terse_provider, Manners::Terse);
 suite_with!(a_stubborn_provider, Manners::Stubborn);
+
+fn close_call(subject: &Subject) -> CloseCall {
+    CloseCall {
+        subject: subject.clone(),
+        way: Way::Account,
+        managed_levels: Vec::new(),
+        idempotency_key: "key".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_yes_without_a_record_is_not_believed_before_it_is_read_back() {
+    let provider = Provider::start(Manners::Terse).await;
+    provider.vendor.records().add("nina");
+    let connector = provider.connector(&provider.token);
+    provider.vendor.misbehave(Fault::SaysYesDoesNothing);
+
+    let error = connector
+        .close(&close_call(&person("nina")))
+        .await
+        .expect_err("not believed");
+
+    assert_eq!(
+        (error.class, error.finality),
+        (FailureClass::Contract, Finality::Answered)
+    );
+}
+
+#[tokio::test]
+async fn a_filter_that_finds_nobody_ever_is_found_out_by_the_canary_and_not_used_again() {
+    let provider = Provider::start(Manners::Terse).await;
+    let id = provider.vendor.records().add("nina").id;
+    let connector = provider.connector(&provider.token);
+    let by_email = Subject {
+        emails: vec!["nina@practice.example".to_owned()],
+        ..Subject::default()
+    };
+    let ask = Ask {
+        subject: by_email.clone(),
+        way: Way::Account,
+        canary: Some(CANARY.to_owned()),
+    };
+
+    let seen = connector.observe(&ask).await.expect("a reading");
+    let closed = connector
+        .close(&close_call(&by_email))
+        .await
+        .expect("an outcome");
+
+    assert_eq!(
+        (seen.accounts[0].id.as_str(), seen.canary),
+        (id.as_str(), Canary::Seen)
+    );
+    assert!(matches!(closed.blocked, Effect::Done), "{closed:?}");
+}

@@ -99,7 +99,7 @@ impl Fixture for Canaille {
     }
 
     fn connector_with_wrong_credential(&self) -> Arc<dyn Connector> {
-        self.real.connector_with(WRONG_TOKEN)
+        self.real.connector_with_wrong_token()
     }
 
     fn canary(&self) -> String {

@@ -29,15 +29,13 @@ struct Health {
     vendor: FakeVendor,
     server: Server,
     proxy: FaultyProxy,
+    credential: Credential,
+    wrong_credential: Credential,
 }
 
 impl Health {
-    fn connector_with(&self, password: &str) -> Arc<dyn Connector> {
-        let credential = Credential {
-            login: LOGIN,
-            password,
-        };
-        connector(&self.proxy.url(), DATABASE, &credential, CALL_TIMEOUT)
+    fn connector_with(&self, credential: &Credential) -> Arc<dyn Connector> {
+        connector(&self.proxy.url(), DATABASE, credential, CALL_TIMEOUT)
     }
 }
 
@@ -53,15 +51,17 @@ impl Fixture for Health {
             vendor,
             server: server.expect("a server"),
             proxy,
+            credential: Credential::new(LOGIN, PASSWORD),
+            wrong_credential: Credential::new(LOGIN, WRONG_PASSWORD),
         }
     }
 
     fn connector(&self) -> Arc<dyn Connector> {
-        self.connector_with(PASSWORD)
+        self.connector_with(&self.credential)
     }
 
     fn connector_with_wrong_credential(&self) -> Arc<dyn Connector> {
-        self.connector_with(WRONG_PASSWORD)
+        self.connector_with(&self.wrong_credential)
     }
 
     fn canary(&self) -> String {
@@ -225,4 +225,28 @@ async fn a_level_changed_while_working_ends_no_session() {
 
     assert_eq!(health.levels_of(&nurse).await, [GROUPS[0]]);
     assert_eq!(health.open_sessions(&nurse).await, Some(1));
+}
+
+#[tokio::test]
+async fn a_yes_is_not_believed_before_it_is_read_back() {
+    let health = Health::start().await;
+    let nurse = health.add_account("nina").await;
+    health.open_session(&nurse).await;
+    let connector = health.connector();
+    health.misbehave(Fault::SaysYesDoesNothing).await;
+
+    let outcome = connector
+        .close(&close_call(&nurse))
+        .await
+        .expect("an outcome");
+
+    for part in [outcome.blocked, outcome.sessions_ended] {
+        let Effect::Failed(error) = part else {
+            panic!("believed: {part:?}")
+        };
+        assert_eq!(
+            (error.class, error.finality),
+            (FailureClass::Contract, Finality::Answered)
+        );
+    }
 }

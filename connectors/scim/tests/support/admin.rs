@@ -1,14 +1,13 @@
 //! A real provider seen by its own administrator: directly, not through the connector under test.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use drawbridge_conformance::{Canned, Fault, FaultyProxy, RealSystem};
+use drawbridge_conformance::{Canned, Fault, FaultyProxy, RealSystem, SecretFile};
 use drawbridge_sdk::{
     BuildContext, Connector, SecretRef, Subject,
     http::{Answer, Auth, Endpoint, EndpointOptions, Method},
 };
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::{PATIENCE, connector, error_inside_success, host::OwnName};
 
@@ -21,7 +20,8 @@ pub struct Real {
     endpoint: Endpoint,
     pub proxy: FaultyProxy,
     _own_name: Option<OwnName>,
-    _token: TempDir,
+    token: SecretFile,
+    wrong_token: SecretFile,
 }
 
 impl Real {
@@ -40,14 +40,15 @@ impl Real {
     }
 
     pub fn behind(system: &'static RealSystem, proxy: FaultyProxy) -> Self {
-        let folder = TempDir::new().expect("a folder");
-        std::fs::write(folder.path().join("token"), system.var("TOKEN")).expect("the token");
-        let token = SecretRef::File {
-            file: "token".into(),
+        let token = SecretFile::holding(system.var("TOKEN"));
+        let reference = SecretRef::File {
+            file: token.path().to_owned(),
         };
         let options = EndpointOptions {
             allow_plain_http: true,
-            auth: vec![Auth::Bearer(token.bind(folder.path()).expect("the token"))],
+            auth: vec![Auth::Bearer(
+                reference.bind(Path::new(".")).expect("the token"),
+            )],
             ..EndpointOptions::default()
         };
         let context = BuildContext {
@@ -60,7 +61,8 @@ impl Real {
             endpoint: endpoint.expect("an endpoint"),
             proxy,
             _own_name: None,
-            _token: folder,
+            token,
+            wrong_token: SecretFile::holding(WRONG_TOKEN),
         }
     }
 
@@ -69,10 +71,14 @@ impl Real {
     }
 
     pub fn connector(&self) -> Arc<dyn Connector> {
-        self.connector_with(self.system.var("TOKEN"))
+        self.connector_with(&self.token)
     }
 
-    pub fn connector_with(&self, token: &str) -> Arc<dyn Connector> {
+    pub fn connector_with_wrong_token(&self) -> Arc<dyn Connector> {
+        self.connector_with(&self.wrong_token)
+    }
+
+    fn connector_with(&self, token: &SecretFile) -> Arc<dyn Connector> {
         let base_url = self.system.var("BASE_URL");
         let direct = format!("http://127.0.0.1:{}", self.system.var("PORT"));
         connector(

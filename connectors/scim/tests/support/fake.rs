@@ -24,7 +24,8 @@ pub const GROUPS: [&str; 2] = ["Nurses", "Front Desk"];
 pub enum Manners {
     /// Filters, patches and versions; answers changes with the record; users tell of their groups.
     Modern,
-    /// Filters `userName` alone; answers changes with 204; users do not tell of groups.
+    /// Filters `userName` alone, and by e-mail finds nobody, ever; answers changes with 204; users do
+    /// not tell of groups.
     Terse,
     /// Ignores filters, patches nothing, has no page about itself, breaks when asked for a page's
     /// size, wants `name.formatted`, refuses all of an e-mail but its value, and writes truth values
@@ -194,6 +195,7 @@ async fn users(
     let found = match (attribute, provider.manners) {
         ("userName", _) => provider.records.search(|user| is(&user.login)),
         ("emails.value", Manners::Modern) => provider.records.search(|user| is(&user.email)),
+        ("emails.value", Manners::Terse) => Vec::new(),
         // Nobody here has one.
         ("externalId", Manners::Modern) => Vec::new(),
         _ => return error(StatusCode::BAD_REQUEST, "invalidFilter"),

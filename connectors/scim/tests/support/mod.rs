@@ -7,27 +7,21 @@ pub mod web;
 
 use std::{sync::Arc, time::Duration};
 
-use drawbridge_conformance::Canned;
+use drawbridge_conformance::{Canned, SecretFile};
 use drawbridge_sdk::{BuildContext, Connector};
 use serde_json::json;
-use tempfile::TempDir;
 
 /// Short, so that silence is tested quickly.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connector to this provider with this token, which is kept as the practice would: in a file.
-pub fn connector(base_url: &str, token: &str, call_timeout: Duration) -> Arc<dyn Connector> {
-    let folder = TempDir::new().expect("a folder");
-    // The connector reads it at each request, so it stays until the test's process ends.
-    let folder = folder.keep();
-    std::fs::write(folder.join("token"), token).expect("the token");
+/// A connector to this provider with this token, which it reads at each request.
+pub fn connector(base_url: &str, token: &SecretFile, call_timeout: Duration) -> Arc<dyn Connector> {
     let settings = json!({
         "base_url": base_url,
-        "token": { "file": "token" },
+        "token": token.reference(),
         "allow_plain_http": true,
     });
     let context = BuildContext {
-        base_dir: folder,
         call_timeout,
         ..BuildContext::named("saas")
     };

@@ -6,36 +6,40 @@ pub mod real;
 
 use std::{sync::Arc, time::Duration};
 
-use drawbridge_conformance::Canned;
+use drawbridge_conformance::{Canned, SecretFile};
 use drawbridge_sdk::{BuildContext, CloseCall, Connector, OpenCall, Subject, Way};
 use serde_json::json;
-use tempfile::TempDir;
 
 /// How the bridge logs in.
-pub struct Credential<'a> {
-    pub login: &'a str,
-    pub password: &'a str,
+pub struct Credential {
+    pub login: String,
+    pub password: SecretFile,
 }
 
-/// A connector to this server.
+impl Credential {
+    pub fn new(login: &str, password: &str) -> Self {
+        Self {
+            login: login.to_owned(),
+            password: SecretFile::holding(password),
+        }
+    }
+}
+
+/// A connector to this server. It reads the password at each login.
 pub fn connector(
     base_url: &str,
     database: &str,
-    credential: &Credential<'_>,
+    credential: &Credential,
     call_timeout: Duration,
 ) -> Arc<dyn Connector> {
-    // The connector reads the password at each login, so the file stays until the test's process ends.
-    let folder = TempDir::new().expect("a folder").keep();
-    std::fs::write(folder.join("password"), credential.password).expect("the password");
     let settings = json!({
         "base_url": base_url,
         "database": database,
         "login": credential.login,
-        "password": { "file": "password" },
+        "password": credential.password.reference(),
         "allow_plain_http": true,
     });
     let context = BuildContext {
-        base_dir: folder,
         call_timeout,
         ..BuildContext::named("ehr")
     };

@@ -110,10 +110,7 @@ pub async fn an_error_inside_200_is_a_refusal<T: Target>() {
     let real = Real::<T>::new().await;
     let nurse = real.add_account("nina").await;
     let weak = real.add_account("weak").await;
-    let weak = Credential {
-        login: &weak.user_names[0],
-        password: PASSWORD,
-    };
+    let weak = Credential::new(&weak.user_names[0], PASSWORD);
 
     let error = real
         .connector_as(&weak)
@@ -142,10 +139,8 @@ pub async fn a_session_of_the_bridge_that_was_ended_is_renewed_within_the_call<T
         .admin
         .create_user("bridge-2", PASSWORD, &serde_json::json!([["add", [1]]]))
         .await;
-    let connector = real.connector_as(&Credential {
-        login: "bridge-2",
-        password: PASSWORD,
-    });
+    let credential = Credential::new("bridge-2", PASSWORD);
+    let connector = real.connector_as(&credential);
     connector.check().await.expect("works");
     real.server
         .sql(&format!("delete from ir_session where create_uid = {own}"));

@@ -26,10 +26,9 @@ use super::{Credential, connector, error_inside_success, fake::asks};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub const PASSWORD: &str = "Nurse-Passw0rd-1";
-const BRIDGE: Credential<'static> = Credential {
-    login: "bridge",
-    password: "Bridge-Passw0rd-1",
-};
+const BRIDGE_LOGIN: &str = "bridge";
+const BRIDGE_PASSWORD: &str = "Bridge-Passw0rd-1";
+const WRONG_PASSWORD: &str = "wrong-Passw0rd-93af";
 
 /// Which server, shared by all tests of a binary.
 pub trait Target: Send + Sync + Sized + 'static {
@@ -50,7 +49,7 @@ impl Server {
         // A user of its own with the right to administer, as the page of this connector says.
         let groups = json!([["add", [admin.group("Administration").await]]]);
         admin
-            .create_user(BRIDGE.login, BRIDGE.password, &groups)
+            .create_user(BRIDGE_LOGIN, BRIDGE_PASSWORD, &groups)
             .await;
         admin.create_user("canary", PASSWORD, &json!([])).await;
         server
@@ -189,6 +188,8 @@ pub struct Real<T> {
     pub server: &'static Server,
     pub admin: Rpc,
     pub proxy: FaultyProxy,
+    credential: Credential,
+    wrong_credential: Credential,
     number: u32,
     target: std::marker::PhantomData<T>,
 }
@@ -196,6 +197,7 @@ pub struct Real<T> {
 impl<T: Target> Real<T> {
     pub async fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let server = T::server().get_or_init(|| Server::start(T::NAME)).await;
         let proxy = FaultyProxy::start_with(server.address(), asks)
             .answering(Fault::ErrorInsideSuccess, |_| Some(error_inside_success()))
@@ -211,12 +213,15 @@ impl<T: Target> Real<T> {
             server,
             admin: server.administrator().await,
             proxy,
-            number: COUNT.fetch_add(1, Ordering::Relaxed),
+            credential: Credential::new(BRIDGE_LOGIN, BRIDGE_PASSWORD),
+            // A login of its own for each test: the server slows down one that is often wrong.
+            wrong_credential: Credential::new(&format!("nobody-{number}"), WRONG_PASSWORD),
+            number,
             target: std::marker::PhantomData,
         }
     }
 
-    pub fn connector_as(&self, credential: &Credential<'_>) -> Arc<dyn Connector> {
+    pub fn connector_as(&self, credential: &Credential) -> Arc<dyn Connector> {
         connector(
             &self.proxy.url(),
             self.server.0.var("DATABASE"),
@@ -241,11 +246,6 @@ impl<T: Target> Real<T> {
             .as_i64()
             .expect("an id")
     }
-
-    /// The bridge's own user, as the server's.
-    pub const fn bridge() -> Credential<'static> {
-        BRIDGE
-    }
 }
 
 #[async_trait]
@@ -255,16 +255,11 @@ impl<T: Target> Fixture for Real<T> {
     }
 
     fn connector(&self) -> Arc<dyn Connector> {
-        self.connector_as(&BRIDGE)
+        self.connector_as(&self.credential)
     }
 
-    /// A login of its own for each test, because the server slows down a login that is often wrong.
     fn connector_with_wrong_credential(&self) -> Arc<dyn Connector> {
-        let login = format!("nobody-{}", self.number);
-        self.connector_as(&Credential {
-            login: &login,
-            password: "wrong-Passw0rd-93af",
-        })
+        self.connector_as(&self.wrong_credential)
     }
 
     fn canary(&self) -> String {
@@ -340,7 +335,7 @@ impl<T: Target> Fixture for Real<T> {
     }
 
     fn secrets(&self) -> Vec<String> {
-        [BRIDGE.password, PASSWORD, "wrong-Passw0rd-93af"]
+        [BRIDGE_PASSWORD, PASSWORD, WRONG_PASSWORD]
             .map(str::to_owned)
             .to_vec()
     }

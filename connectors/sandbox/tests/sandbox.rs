@@ -45,7 +45,7 @@ async fn with_nina(settings: Settings) -> Sandbox {
         until: None,
         idempotency_key: "1".to_owned(),
     };
-    system.open(&call).await.unwrap();
+    system.open(&call).await.expect("an account");
     system
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     query::Sort,
-    store::{Found, Search},
+    store::{Found, Search, Start},
 };
 
 /// How many resources a page has when the client does not say.
@@ -96,8 +96,9 @@ impl Query {
             search: Search {
                 filter,
                 sort: self.sort(kind)?,
-                offset: start_index - 1,
+                start: Start::Offset(start_index - 1),
                 limit,
+                known_total: None,
             },
             projection: self.projection(kind),
             start_index,
@@ -175,7 +176,10 @@ mod tests {
         let listing = listing(query).unwrap();
         (
             listing.start_index,
-            listing.search.offset,
+            match listing.search.start {
+                Start::Offset(offset) => offset,
+                Start::After(_) => panic!("a page by index"),
+            },
             listing.search.limit,
         )
     }

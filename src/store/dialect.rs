@@ -68,6 +68,23 @@ impl Dialect {
         }
     }
 
+    /// Follows a text column that is compared or ordered: byte by byte, as [`crate::query`] does,
+    /// whatever the language of the database.
+    pub(super) const fn bytewise(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " COLLATE \"C\"",
+        }
+    }
+
+    /// The function that tells where a text is in another, counted from one; zero is nowhere.
+    pub(super) const fn position(self) -> &'static str {
+        match self {
+            Self::Sqlite => "instr",
+            Self::Postgres => "strpos",
+        }
+    }
+
     /// Ends a subquery that picks rows to claim: rows another bridge is claiming are passed over.
     pub(super) const fn skip_locked(self) -> &'static str {
         match self {
@@ -97,9 +114,16 @@ impl Dialect {
             Self::Sqlite => include_str!("migrations/append_only_sqlite.sql"),
             Self::Postgres => include_str!("migrations/append_only_postgres.sql"),
         };
+        // SQLite compares text byte by byte anyway.
+        let order = match self {
+            Self::Sqlite => "SELECT 1",
+            Self::Postgres => include_str!("migrations/order_postgres.sql"),
+        };
         let steps = [
             ("tables", include_str!("migrations/tables.sql")),
             ("append only", append_only),
+            ("paging", include_str!("migrations/paging.sql")),
+            ("order", order),
         ];
         Migrator::with_migrations(
             (1..)

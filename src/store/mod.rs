@@ -1,16 +1,18 @@
 //! THE ARCHIVE: all SQL, for SQLite and PostgreSQL from one text.
 //!
 //! - [`mod@write`]: the transaction every change goes through, which also writes the evidence
-//! - [`resources`], [`search`]: SCIM Users and Groups
+//! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`]: the ledger, cases and accepted changes
 //! - [`tokens`]: who may push
 
 pub mod attempts;
+mod bookmarks;
 pub mod claims;
 mod dialect;
 pub mod doors;
+mod lower;
 pub mod persons;
 pub mod records;
 pub mod resources;
@@ -35,7 +37,7 @@ use tokio::sync::Mutex;
 
 pub use self::{
     dialect::Dialect,
-    search::{Found, Search},
+    search::{Found, Search, Start},
     tokens::StoredToken,
     write::WriteTx,
 };
@@ -93,6 +95,7 @@ pub struct Store {
     dialect: Dialect,
     /// SQLite has one writer; waiting here is fair and needs no polling of the file.
     writer: Arc<Mutex<()>>,
+    bookmarks: Arc<bookmarks::Bookmarks>,
 }
 
 /// Connections of one server.
@@ -129,6 +132,7 @@ impl Store {
             pool,
             dialect,
             writer: Arc::new(Mutex::new(())),
+            bookmarks: Arc::default(),
         };
         store.migrate().await?;
         Ok(store)

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AnyConnection, any::AnyRow};
+use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 
-use super::{Store, StoreError, WriteTx, row::Columns};
+use super::{
+    Store, StoreError, WriteTx,
+    row::{Columns, placeholders},
+};
 use crate::{
     clock,
     ids::{GroupId, PracticeName, SourceName, UserId},
@@ -61,6 +64,73 @@ pub(super) async fn members_of(
         .collect()
 }
 
+/// The members of each of these groups.
+pub(super) async fn members_of_all(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    groups: &[String],
+) -> Result<HashMap<String, Vec<Member>>, StoreError> {
+    let mut members: HashMap<String, Vec<Member>> = HashMap::new();
+    if groups.is_empty() {
+        return Ok(members);
+    }
+    let sql = format!(
+        "SELECT group_id, value, display FROM scim_group_member WHERE practice = $1 AND group_id IN ({})
+         ORDER BY group_id, position",
+        placeholders(2, groups.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+    for group in groups {
+        query = query.bind(group.as_str());
+    }
+    for row in &query.fetch_all(connection).await? {
+        members
+            .entry(row.text("group_id")?)
+            .or_default()
+            .push(Member {
+                value: row.text("value")?,
+                display: row.maybe_text("display")?,
+            });
+    }
+    Ok(members)
+}
+
+/// The groups of each of these Users.
+async fn read_groups_of_all(
+    connection: &mut AnyConnection,
+    practice: &PracticeName,
+    users: &[UserId],
+) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
+    let mut groups: HashMap<UserId, Vec<GroupRef>> = HashMap::new();
+    if users.is_empty() {
+        return Ok(groups);
+    }
+    let sql = format!(
+        "SELECT m.value AS value, g.id AS id, g.attributes AS attributes FROM scim_group_member m
+         JOIN scim_group g ON g.practice = m.practice AND g.id = m.group_id
+         WHERE m.practice = $1 AND g.deleted IS NULL AND m.value IN ({}) ORDER BY g.id",
+        placeholders(2, users.len())
+    );
+    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+    for user in users {
+        query = query.bind(user.as_str());
+    }
+    for row in &query.fetch_all(connection).await? {
+        let attributes: user::Attributes = row.json("attributes")?;
+        let display = user::text(&attributes, "displayName")
+            .unwrap_or_default()
+            .to_owned();
+        groups
+            .entry(UserId::from(row.text("value")?))
+            .or_default()
+            .push(GroupRef {
+                id: row.text("id")?.into(),
+                display,
+            });
+    }
+    Ok(groups)
+}
+
 async fn read_user(
     connection: &mut AnyConnection,
     practice: &PracticeName,
@@ -87,34 +157,6 @@ async fn read_group(
     let Some(row) = row else { return Ok(None) };
     let members = members_of(connection, practice, id.as_str()).await?;
     group_of(&row, members).map(Some)
-}
-
-async fn read_groups_of(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-    user: &UserId,
-) -> Result<Vec<GroupRef>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT g.id AS id, g.attributes AS attributes FROM scim_group_member m
-         JOIN scim_group g ON g.practice = m.practice AND g.id = m.group_id
-         WHERE m.practice = $1 AND m.value = $2 AND g.deleted IS NULL ORDER BY g.id",
-    )
-    .bind(practice.as_str())
-    .bind(user.as_str())
-    .fetch_all(connection)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let attributes: user::Attributes = row.json("attributes")?;
-            let display = user::text(&attributes, "displayName")
-                .unwrap_or_default()
-                .to_owned();
-            Ok(GroupRef {
-                id: row.text("id")?.into(),
-                display,
-            })
-        })
-        .collect()
 }
 
 impl Store {
@@ -151,15 +193,7 @@ impl Store {
         practice: &PracticeName,
         users: &[UserId],
     ) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut groups = HashMap::new();
-        for user in users {
-            groups.insert(
-                user.clone(),
-                read_groups_of(&mut connection, practice, user).await?,
-            );
-        }
-        Ok(groups)
+        read_groups_of_all(&mut *self.pool.acquire().await?, practice, users).await
     }
 }
 
@@ -188,7 +222,9 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn groups_of(&mut self, user: &UserId) -> Result<Vec<GroupRef>, StoreError> {
         let practice = self.practice().clone();
-        read_groups_of(self.connection(), &practice, user).await
+        let users = std::slice::from_ref(user);
+        let mut groups = read_groups_of_all(self.connection(), &practice, users).await?;
+        Ok(groups.remove(user).unwrap_or_default())
     }
 
     /// Records a User: a new one, or a new version of one.
@@ -201,6 +237,7 @@ impl WriteTx {
         user: &User,
     ) -> Result<(), StoreError> {
         let practice = self.practice().as_str().to_owned();
+        self.counts.users += i64::from(user.version == 1);
         sqlx::query(
             "INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active,
                  attributes, version, created, modified, deleted)
@@ -255,6 +292,8 @@ impl WriteTx {
     pub async fn record_user_deleted(&mut self, id: &UserId) -> Result<(), StoreError> {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
+        self.counts.users -= 1;
+        self.counts.users_removed += 1;
         sqlx::query(
             "UPDATE scim_user SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
         )
@@ -277,6 +316,7 @@ impl WriteTx {
     /// [`StoreError::Taken`] when the displayName is another Group's.
     pub async fn record_group(&mut self, group: &Group) -> Result<(), StoreError> {
         let practice = self.practice().as_str().to_owned();
+        self.counts.groups += i64::from(group.version == 1);
         sqlx::query(
             "INSERT INTO scim_group (practice, id, display_name, external_id, attributes, version, created, modified,
                  deleted)
@@ -329,6 +369,8 @@ impl WriteTx {
     pub async fn record_group_deleted(&mut self, id: &GroupId) -> Result<(), StoreError> {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
+        self.counts.groups -= 1;
+        self.counts.groups_removed += 1;
         sqlx::query(
             "UPDATE scim_group SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
         )

@@ -50,3 +50,11 @@ impl Columns for AnyRow {
 pub(super) fn corrupt(column: &str) -> StoreError {
     StoreError::Corrupt(format!("column `{column}`"))
 }
+
+/// `$2, $3, ...`: placeholders for a list of parameters.
+pub(super) fn placeholders(first: usize, count: usize) -> String {
+    (first..first + count)
+        .map(|number| format!("${number}"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

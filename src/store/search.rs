@@ -1,20 +1,23 @@
-//! Searching Users and Groups: what an index can answer narrows the rows, the rest is evaluated in
-//! memory by the same filter.
+//! Searching Users and Groups. What columns can answer, the database counts, orders and pages; the
+//! rest is read in portions and evaluated in memory by the same filter, so that memory does not grow
+//! with the number of people.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 
 use super::{
     Store, StoreError,
-    resources::{group_of, members_of, user_of},
+    bookmarks::Place,
+    lower::{GROUPS, Lowered, Table, USERS, lower},
+    resources::{group_of, members_of_all, user_of},
     row::Columns,
 };
 use crate::{
     ids::PracticeName,
     people::{Group, GroupRef, User},
-    query::{AttributePath, Comparison, Filter, Literal, Sort, fold},
+    query::{Filter, Sort},
 };
 
 /// Which resources to look for, and which part of the answer to give.
@@ -24,10 +27,27 @@ pub struct Search {
     pub filter: Option<Filter>,
     /// `None` is the order of creation, which is stable.
     pub sort: Option<Sort>,
-    /// How many to leave out at the front.
-    pub offset: u64,
+    /// Where the part begins.
+    pub start: Start,
     /// How many to give at most.
     pub limit: u64,
+    /// How many fit in all, where an earlier part told: they are not counted again.
+    pub known_total: Option<u64>,
+}
+
+/// Where a part of an answer begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// After so many.
+    Offset(u64),
+    /// After the resource with this id, in the order of creation.
+    After(String),
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self::Offset(0)
+    }
 }
 
 /// Part of the answer to a [`Search`].
@@ -35,111 +55,352 @@ pub struct Search {
 pub struct Found<T> {
     /// How many fit in all.
     pub total: u64,
-    /// Those from `offset` on, at most `limit`.
+    /// Those from the start on, at most `limit`.
     pub items: Vec<T>,
+    /// Whether more follow.
+    pub has_more: bool,
 }
 
-/// One indexed column a filter can be narrowed by.
-struct Index {
-    attribute: &'static str,
-    sub: Option<&'static str>,
-    condition: &'static str,
-    folds: bool,
+/// How many rows are read at a time where a filter is evaluated in memory.
+const PORTION: i64 = 500;
+
+/// A resource and how it is read.
+trait Kind: Sized {
+    const TABLE: &'static Table;
+
+    /// Resources of these rows, with what the filter or the caller needs to know of each.
+    async fn read(
+        connection: &mut AnyConnection,
+        practice: &PracticeName,
+        rows: &[AnyRow],
+    ) -> Result<Vec<Self>, StoreError>;
+
+    fn id(&self) -> &str;
+    fn json(&self, memberships: &Memberships) -> Value;
 }
 
-const USER_INDEXES: [Index; 5] = [
-    Index {
-        attribute: "id",
-        sub: None,
-        condition: "id = $2",
-        folds: false,
-    },
-    Index {
-        attribute: "userName",
-        sub: None,
-        condition: "user_name = $2",
-        folds: true,
-    },
-    Index {
-        attribute: "externalId",
-        sub: None,
-        condition: "external_id = $2",
-        folds: false,
-    },
-    Index {
-        attribute: "displayName",
-        sub: None,
-        condition: "display_name = $2",
-        folds: true,
-    },
-    Index {
-        attribute: "emails",
-        sub: Some("value"),
-        condition: "id IN (SELECT user_id FROM scim_user_email WHERE practice = $1 AND email = $2)",
-        folds: true,
-    },
-];
+/// The groups each User is in, by the User's id.
+type Memberships = HashMap<String, Vec<GroupRef>>;
 
-const GROUP_INDEXES: [Index; 4] = [
-    Index {
-        attribute: "id",
-        sub: None,
-        condition: "id = $2",
-        folds: false,
-    },
-    Index {
-        attribute: "displayName",
-        sub: None,
-        condition: "display_name = $2",
-        folds: true,
-    },
-    Index {
-        attribute: "externalId",
-        sub: None,
-        condition: "external_id = $2",
-        folds: false,
-    },
-    Index {
-        attribute: "members",
-        sub: Some("value"),
-        condition: "id IN (SELECT group_id FROM scim_group_member WHERE practice = $1 AND value = $2)",
-        folds: false,
-    },
-];
+impl Kind for User {
+    const TABLE: &'static Table = &USERS;
 
-/// A condition that every row fitting the filter meets, and its one parameter.
-fn narrow(
-    filter: &Filter,
-    indexes: &[Index],
-    within: Option<&str>,
-) -> Option<(&'static str, String)> {
-    match filter {
-        Filter::And(parts) => parts.iter().find_map(|part| narrow(part, indexes, within)),
-        Filter::Element(path, inner) if path.schema.is_none() => {
-            narrow(inner, indexes, Some(&path.name))
-        }
-        Filter::Compare(path, Comparison::Equal, Literal::Text(text)) => {
-            let index = indexes.iter().find(|index| index.answers(path, within))?;
-            Some((
-                index.condition,
-                if index.folds {
-                    fold(text)
-                } else {
-                    text.clone()
-                },
-            ))
-        }
-        _ => None,
+    async fn read(
+        _: &mut AnyConnection,
+        _: &PracticeName,
+        rows: &[AnyRow],
+    ) -> Result<Vec<Self>, StoreError> {
+        rows.iter().map(user_of).collect()
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn json(&self, memberships: &Memberships) -> Value {
+        self.to_json(memberships.get(self.id.as_str()).map_or(&[], Vec::as_slice))
     }
 }
 
-impl Index {
-    fn answers(&self, path: &AttributePath, within: Option<&str>) -> bool {
-        let (name, sub) = match within {
-            Some(element) => (element, Some(path.sub.as_deref().unwrap_or(&path.name))),
-            None => (path.name.as_str(), path.sub.as_deref().or(self.sub)),
+impl Kind for Group {
+    const TABLE: &'static Table = &GROUPS;
+
+    async fn read(
+        connection: &mut AnyConnection,
+        practice: &PracticeName,
+        rows: &[AnyRow],
+    ) -> Result<Vec<Self>, StoreError> {
+        let ids: Vec<String> = rows
+            .iter()
+            .map(|row| row.text("id"))
+            .collect::<Result<_, _>>()?;
+        let mut members = members_of_all(connection, practice, &ids).await?;
+        rows.iter()
+            .zip(&ids)
+            .map(|(row, id)| group_of(row, members.remove(id).unwrap_or_default()))
+            .collect()
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn json(&self, _: &Memberships) -> Value {
+        self.to_json()
+    }
+}
+
+impl Store {
+    /// Finds the Users that fit.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn search_users(
+        &self,
+        practice: &PracticeName,
+        search: &Search,
+    ) -> Result<Found<User>, StoreError> {
+        self.search(practice, search).await
+    }
+
+    /// Finds the Groups that fit.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn search_groups(
+        &self,
+        practice: &PracticeName,
+        search: &Search,
+    ) -> Result<Found<Group>, StoreError> {
+        self.search(practice, search).await
+    }
+
+    async fn search<T: Kind>(
+        &self,
+        practice: &PracticeName,
+        search: &Search,
+    ) -> Result<Found<T>, StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        let asked = Asked { practice, search };
+        let lowered = lower(search.filter.as_ref(), T::TABLE, self.dialect, 2);
+        let order = T::TABLE.order(search.sort.as_ref(), self.dialect);
+        match (lowered.is_exact, order) {
+            (true, Some(order)) if search.filter.is_none() && search.sort.is_none() => {
+                self.page_of_all(&mut connection, &asked, &order).await
+            }
+            (true, Some(order)) => asked.page(&mut connection, &lowered, &order).await,
+            _ => asked.evaluate(&mut connection, &lowered).await,
+        }
+    }
+
+    /// A page of the whole list, which may be a million long: neither counted nor skipped through.
+    async fn page_of_all<T: Kind>(
+        &self,
+        connection: &mut AnyConnection,
+        asked: &Asked<'_>,
+        order: &str,
+    ) -> Result<Found<T>, StoreError> {
+        let (total, removals) = counts(connection, asked.practice, T::TABLE).await?;
+        let place = |offset| Place {
+            practice: asked.practice.clone(),
+            table: T::TABLE.name,
+            offset,
         };
-        path.schema.is_none() && name == self.attribute && sub == self.sub
+        let start = match &asked.search.start {
+            Start::Offset(offset) => self
+                .bookmarks
+                .find(&place(*offset), removals)
+                .map_or_else(|| asked.search.start.clone(), Start::After),
+            after @ Start::After(_) => after.clone(),
+        };
+        let lowered = Lowered {
+            is_exact: true,
+            ..Lowered::default()
+        };
+        let (items, has_more) = asked
+            .rows::<T>(connection, &lowered, order, &start, asked.search.limit)
+            .await?;
+        if let (Start::Offset(offset), Some(last), true) =
+            (&asked.search.start, items.last(), has_more)
+        {
+            self.bookmarks
+                .keep(place(offset + items.len() as u64), last.id(), removals);
+        }
+        Ok(Found {
+            total,
+            items,
+            has_more,
+        })
+    }
+}
+
+/// One search in one practice.
+struct Asked<'a> {
+    practice: &'a PracticeName,
+    search: &'a Search,
+}
+
+impl Asked<'_> {
+    /// A page that the database filters and orders.
+    async fn page<T: Kind>(
+        &self,
+        connection: &mut AnyConnection,
+        lowered: &Lowered,
+        order: &str,
+    ) -> Result<Found<T>, StoreError> {
+        let search = self.search;
+        let (items, has_more) = self
+            .rows::<T>(connection, lowered, order, &search.start, search.limit)
+            .await?;
+        let total = match (search.known_total, &search.start) {
+            (Some(total), _) => total,
+            // The whole answer is on this page: there is nothing to count.
+            (None, Start::Offset(0)) if !has_more => items.len() as u64,
+            _ => self.count::<T>(connection, lowered).await?,
+        };
+        Ok(Found {
+            total,
+            items,
+            has_more,
+        })
+    }
+
+    async fn count<T: Kind>(
+        &self,
+        connection: &mut AnyConnection,
+        lowered: &Lowered,
+    ) -> Result<u64, StoreError> {
+        let sql = format!(
+            "SELECT COUNT(*) AS total FROM {} WHERE practice = $1 AND deleted IS NULL{}",
+            T::TABLE.name,
+            lowered.sql
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.practice.as_str());
+        for bind in &lowered.binds {
+            query = query.bind(bind.as_str());
+        }
+        let row = query.fetch_one(connection).await?;
+        Ok(u64::try_from(row.number("total")?).unwrap_or(0))
+    }
+
+    /// Up to `limit` resources from a place on, and whether more follow.
+    async fn rows<T: Kind>(
+        &self,
+        connection: &mut AnyConnection,
+        lowered: &Lowered,
+        order: &str,
+        start: &Start,
+        limit: u64,
+    ) -> Result<(Vec<T>, bool), StoreError> {
+        let next = lowered.binds.len() + 2;
+        let (after, offset) = match start {
+            Start::Offset(0) => (String::new(), String::new()),
+            Start::Offset(offset) => (String::new(), format!(" OFFSET {offset}")),
+            Start::After(_) => (format!(" AND id > ${next}"), String::new()),
+        };
+        // The text comes from our constants and numbers alone; what the caller sent is bound.
+        let sql = format!(
+            "{} WHERE practice = $1 AND deleted IS NULL{}{after} ORDER BY {order} LIMIT {}{offset}",
+            T::TABLE.select,
+            lowered.sql,
+            limit.saturating_add(1).min(i64::MAX as u64),
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.practice.as_str());
+        for bind in &lowered.binds {
+            query = query.bind(bind.as_str());
+        }
+        if let Start::After(id) = start {
+            query = query.bind(id.as_str());
+        }
+        let mut rows = query.fetch_all(&mut *connection).await?;
+        let has_more = rows.len() as u64 > limit;
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok((T::read(connection, self.practice, &rows).await?, has_more))
+    }
+
+    /// Evaluates the filter in memory, portion by portion in the order of creation.
+    async fn evaluate<T: Kind>(
+        &self,
+        connection: &mut AnyConnection,
+        lowered: &Lowered,
+    ) -> Result<Found<T>, StoreError> {
+        let search = self.search;
+        let memberships = if mentions(search.filter.as_ref(), search.sort.as_ref(), "groups") {
+            memberships(connection, self.practice).await?
+        } else {
+            Memberships::new()
+        };
+        let mut page = Page::of(search);
+        let mut start = match &search.start {
+            after @ Start::After(_) => after.clone(),
+            Start::Offset(_) => Start::Offset(0),
+        };
+        loop {
+            let (portion, has_more) = self
+                .rows::<T>(connection, lowered, "id", &start, PORTION as u64)
+                .await?;
+            let last = portion.last().map(|resource| resource.id().to_owned());
+            for resource in portion {
+                let json = resource.json(&memberships);
+                if search
+                    .filter
+                    .as_ref()
+                    .is_none_or(|filter| filter.matches(&json))
+                {
+                    page.add(json, resource);
+                }
+            }
+            match last {
+                Some(last) if has_more && !page.is_done() => start = Start::After(last),
+                _ => return Ok(page.finish()),
+            }
+        }
+    }
+}
+
+/// Gathers one page of what fits, and counts the rest.
+struct Page<'a, T> {
+    search: &'a Search,
+    /// How many to leave out at the front.
+    skip: usize,
+    /// How many to keep.
+    limit: usize,
+    kept: Vec<(Value, T)>,
+    seen: u64,
+}
+
+impl<'a, T> Page<'a, T> {
+    fn of(search: &'a Search) -> Self {
+        let skip = match &search.start {
+            Start::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
+            Start::After(_) => 0,
+        };
+        Self {
+            search,
+            skip,
+            limit: usize::try_from(search.limit).unwrap_or(usize::MAX),
+            kept: Vec::new(),
+            seen: 0,
+        }
+    }
+
+    fn add(&mut self, json: Value, resource: T) {
+        self.seen += 1;
+        let needed = self.skip.saturating_add(self.limit);
+        if let Some(sort) = &self.search.sort {
+            self.kept.push((json, resource));
+            if self.kept.len() > needed.saturating_mul(2).saturating_add(PORTION as usize) {
+                self.kept.sort_by(|(a, _), (b, _)| sort.compare(a, b));
+                self.kept.truncate(needed);
+            }
+        } else if self.seen > self.skip as u64 && self.kept.len() < self.limit {
+            self.kept.push((Value::Null, resource));
+        }
+    }
+
+    /// Whether nothing more can change the answer: the page is full, it is known how many fit, and
+    /// one more was seen.
+    fn is_done(&self) -> bool {
+        self.search.sort.is_none()
+            && self.search.known_total.is_some()
+            && self.seen > self.skip.saturating_add(self.limit) as u64
+    }
+
+    fn finish(mut self) -> Found<T> {
+        if let Some(sort) = &self.search.sort {
+            self.kept.sort_by(|(a, _), (b, _)| sort.compare(a, b));
+            self.kept.drain(..self.skip.min(self.kept.len()));
+            self.kept.truncate(self.limit);
+        }
+        Found {
+            total: self.search.known_total.unwrap_or(self.seen),
+            has_more: self.seen > (self.skip + self.kept.len()) as u64,
+            items: self
+                .kept
+                .into_iter()
+                .map(|(_, resource)| resource)
+                .collect(),
+        }
     }
 }
 
@@ -159,131 +420,36 @@ fn mentions(filter: Option<&Filter>, sort: Option<&Sort>, attribute: &str) -> bo
         || sort.is_some_and(|sort| sort.path.name == attribute)
 }
 
-impl Store {
-    /// Finds the Users that fit.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn search_users(
-        &self,
-        practice: &PracticeName,
-        search: &Search,
-    ) -> Result<Found<User>, StoreError> {
-        const COLUMNS: &str =
-            "SELECT id, person, attributes, version, created, modified FROM scim_user";
-        let mut connection = self.pool.acquire().await?;
-        if search.filter.is_none() && search.sort.is_none() {
-            let total = count(&mut connection, practice, "scim_user").await?;
-            let rows = page(&mut connection, practice, COLUMNS, search).await?;
-            return Ok(Found {
-                total,
-                items: rows.iter().map(user_of).collect::<Result<_, _>>()?,
-            });
-        }
-        let rows = candidates(&mut connection, practice, COLUMNS, &USER_INDEXES, search).await?;
-        let users: Vec<User> = rows.iter().map(user_of).collect::<Result<_, _>>()?;
-        let memberships = if mentions(search.filter.as_ref(), search.sort.as_ref(), "groups") {
-            memberships(&mut connection, practice).await?
-        } else {
-            HashMap::new()
-        };
-        let none = Vec::new();
-        Ok(choose(users, search, |user| {
-            user.to_json(memberships.get(user.id.as_str()).unwrap_or(&none))
-        }))
-    }
-
-    /// Finds the Groups that fit.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn search_groups(
-        &self,
-        practice: &PracticeName,
-        search: &Search,
-    ) -> Result<Found<Group>, StoreError> {
-        const COLUMNS: &str = "SELECT id, attributes, version, created, modified FROM scim_group";
-        let mut connection = self.pool.acquire().await?;
-        let whole = search.filter.is_none() && search.sort.is_none();
-        let rows = if whole {
-            page(&mut connection, practice, COLUMNS, search).await?
-        } else {
-            candidates(&mut connection, practice, COLUMNS, &GROUP_INDEXES, search).await?
-        };
-        let mut groups = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let members = members_of(&mut connection, practice, &row.text("id")?).await?;
-            groups.push(group_of(row, members)?);
-        }
-        if whole {
-            let total = count(&mut connection, practice, "scim_group").await?;
-            return Ok(Found {
-                total,
-                items: groups,
-            });
-        }
-        Ok(choose(groups, search, Group::to_json))
-    }
-}
-
-async fn count(
+/// How many there are, and how many were ever removed.
+async fn counts(
     connection: &mut AnyConnection,
     practice: &PracticeName,
-    table: &str,
-) -> Result<u64, StoreError> {
-    let sql =
-        format!("SELECT COUNT(*) AS total FROM {table} WHERE practice = $1 AND deleted IS NULL");
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(practice.as_str())
-        .fetch_one(connection)
-        .await?;
-    Ok(u64::try_from(row.number("total")?).unwrap_or(0))
-}
-
-async fn page(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-    columns: &str,
-    search: &Search,
-) -> Result<Vec<sqlx::any::AnyRow>, StoreError> {
-    let sql =
-        format!("{columns} WHERE practice = $1 AND deleted IS NULL ORDER BY id LIMIT $2 OFFSET $3");
-    Ok(sqlx::query(AssertSqlSafe(sql))
-        .bind(practice.as_str())
-        .bind(i64::try_from(search.limit).unwrap_or(i64::MAX))
-        .bind(i64::try_from(search.offset).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await?)
-}
-
-async fn candidates(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-    columns: &str,
-    indexes: &[Index],
-    search: &Search,
-) -> Result<Vec<sqlx::any::AnyRow>, StoreError> {
-    let narrowed = search
-        .filter
-        .as_ref()
-        .and_then(|filter| narrow(filter, indexes, None));
-    let condition = narrowed
-        .as_ref()
-        .map(|(condition, _)| format!("AND {condition}"))
-        .unwrap_or_default();
-    // The text comes from the constants above alone; what the caller sent is bound.
-    let sql = format!("{columns} WHERE practice = $1 AND deleted IS NULL {condition} ORDER BY id");
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
-    if let Some((_, parameter)) = narrowed {
-        query = query.bind(parameter);
-    }
-    Ok(query.fetch_all(connection).await?)
+    table: &Table,
+) -> Result<(u64, i64), StoreError> {
+    let row = sqlx::query(
+        "SELECT user_count, user_removals, group_count, group_removals FROM practice WHERE name = $1",
+    )
+    .bind(practice.as_str())
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Ok((0, 0));
+    };
+    let (count, removals) = if table.name == USERS.name {
+        ("user_count", "user_removals")
+    } else {
+        ("group_count", "group_removals")
+    };
+    Ok((
+        u64::try_from(row.number(count)?).unwrap_or(0),
+        row.number(removals)?,
+    ))
 }
 
 async fn memberships(
     connection: &mut AnyConnection,
     practice: &PracticeName,
-) -> Result<HashMap<String, Vec<GroupRef>>, StoreError> {
+) -> Result<Memberships, StoreError> {
     let rows = sqlx::query(
         "SELECT m.value AS value, g.id AS id, g.display_name AS display FROM scim_group_member m
          JOIN scim_group g ON g.practice = m.practice AND g.id = m.group_id
@@ -292,7 +458,7 @@ async fn memberships(
     .bind(practice.as_str())
     .fetch_all(connection)
     .await?;
-    let mut groups: HashMap<String, Vec<GroupRef>> = HashMap::new();
+    let mut groups = Memberships::new();
     for row in &rows {
         let group = GroupRef {
             id: row.text("id")?.into(),
@@ -301,32 +467,4 @@ async fn memberships(
         groups.entry(row.text("value")?).or_default().push(group);
     }
     Ok(groups)
-}
-
-fn choose<T: Clone>(resources: Vec<T>, search: &Search, to_json: impl Fn(&T) -> Value) -> Found<T> {
-    let mut fitting: Vec<(Value, T)> = resources
-        .into_iter()
-        .map(|resource| (to_json(&resource), resource))
-        .filter(|(json, _)| {
-            search
-                .filter
-                .as_ref()
-                .is_none_or(|filter| filter.matches(json))
-        })
-        .collect();
-    if let Some(sort) = &search.sort {
-        fitting.sort_by(|(a, _), (b, _)| sort.compare(a, b));
-    }
-    let total = fitting.len() as u64;
-    let offset = usize::try_from(search.offset).unwrap_or(usize::MAX);
-    let limit = usize::try_from(search.limit).unwrap_or(usize::MAX);
-    Found {
-        total,
-        items: fitting
-            .into_iter()
-            .skip(offset)
-            .take(limit)
-            .map(|(_, resource)| resource)
-            .collect(),
-    }
 }

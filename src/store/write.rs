@@ -24,8 +24,18 @@ pub struct WriteTx {
     sequence: i64,
     head: chain::Hash,
     entries: Vec<Entry>,
+    pub(super) counts: Counts,
     // After `transaction`: the next writer starts when this one is over.
     _writer: Option<OwnedMutexGuard<()>>,
+}
+
+/// By how much the numbers of resources change.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) users: i64,
+    pub(super) users_removed: i64,
+    pub(super) groups: i64,
+    pub(super) groups_removed: i64,
 }
 
 impl Store {
@@ -59,6 +69,7 @@ impl Store {
             sequence: head.number("ledger_sequence")?,
             head: hash,
             entries: Vec::new(),
+            counts: Counts::default(),
             _writer: writer,
         })
     }
@@ -110,7 +121,7 @@ impl WriteTx {
     /// # Errors
     /// When the database cannot be written; nothing is then.
     pub async fn commit(mut self) -> Result<(), StoreError> {
-        if self.entries.is_empty() {
+        if self.entries.is_empty() && self.counts == Counts::default() {
             return Ok(self.transaction.commit().await?);
         }
         for entry in std::mem::take(&mut self.entries) {
@@ -126,9 +137,17 @@ impl WriteTx {
                 .execute(&mut *self.transaction)
                 .await?;
         }
-        sqlx::query("UPDATE practice SET ledger_sequence = $1, ledger_hash = $2 WHERE name = $3")
+        sqlx::query(
+            "UPDATE practice SET ledger_sequence = $1, ledger_hash = $2, user_count = user_count + $3,
+                 user_removals = user_removals + $4, group_count = group_count + $5,
+                 group_removals = group_removals + $6 WHERE name = $7",
+        )
             .bind(self.sequence)
             .bind(chain::to_hex(&self.head))
+            .bind(self.counts.users)
+            .bind(self.counts.users_removed)
+            .bind(self.counts.groups)
+            .bind(self.counts.groups_removed)
             .bind(self.practice.as_str())
             .execute(&mut *self.transaction)
             .await?;

@@ -1,15 +1,21 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
+mod search;
+
 use drawbridge::{
     clock::Clock as _,
     door::Wanted,
     evidence::{Entry, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
-    store::{Dialect, Search, StoreError, doors::Lease},
+    store::{Dialect, Search, Start, StoreError, doors::Lease},
 };
 
 use crate::support::{TestApp, person};
+use search::{
+    a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
+    the_database_finds_what_the_filter_says,
+};
 
 /// Each promise as a test on SQLite, and on a real PostgreSQL where one may be started.
 macro_rules! suite {
@@ -42,6 +48,8 @@ suite!(
     evidence_is_append_only,
     an_export_of_one_person_verifies_and_hides_the_others,
     pages_follow_the_order_of_creation,
+    the_database_finds_what_the_filter_says,
+    a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
     simultaneous_changes_follow_each_other,
     a_claim_is_held_by_one_worker,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
@@ -188,7 +196,7 @@ async fn pages_follow_the_order_of_creation(app: &TestApp) {
     }
 
     let search = Search {
-        offset: 1,
+        start: Start::Offset(1),
         limit: 3,
         ..Search::default()
     };

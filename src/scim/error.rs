@@ -33,9 +33,15 @@ pub struct ScimError {
 /// The SCIM error types.
 ///
 /// # Source
-/// RFC 7644 table 9.
+/// RFC 7644 table 9; RFC 9865 section 2.1 for those of cursors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
+    /// The cursor is too old.
+    ExpiredCursor,
+    /// The number of resources a page shall have is none.
+    InvalidCount,
+    /// The cursor was not made for this query.
+    InvalidCursor,
     /// The filter cannot be read or compared.
     InvalidFilter,
     /// The PATCH path cannot be read.
@@ -56,6 +62,9 @@ impl ScimType {
     /// As the RFC spells it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
+            Self::InvalidCursor => "invalidCursor",
             Self::InvalidFilter => "invalidFilter",
             Self::InvalidPath => "invalidPath",
             Self::InvalidSyntax => "invalidSyntax",
@@ -97,6 +106,11 @@ impl ScimError {
     /// There is no such resource, or it was deleted.
     pub fn not_found() -> Self {
         Self::plain(StatusCode::NOT_FOUND, "there is no such resource")
+    }
+
+    /// 400 with an error type of cursors.
+    pub(super) const fn invalid_cursor(scim_type: ScimType, detail: &'static str) -> Self {
+        Self::bad_request(scim_type, detail)
     }
 
     /// 400 `invalidFilter`.

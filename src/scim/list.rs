@@ -4,18 +4,21 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{
-    error::ScimError,
+    FrontDoor,
+    cursor::{Cursors, Position},
+    error::{ScimError, ScimType},
     filter,
     projection::Projection,
     schema::{Resolved, ResourceType},
 };
 use crate::{
+    ids::PracticeName,
     query::Sort,
     store::{Found, Search, Start},
 };
 
 /// How many resources a page has when the client does not say.
-const DEFAULT_COUNT: u64 = 100;
+pub(super) const DEFAULT_COUNT: u64 = 100;
 
 /// How many resources a page has at most.
 pub(super) const MAX_COUNT: u64 = 200;
@@ -32,35 +35,79 @@ pub(super) struct Query {
     sort_order: Option<String>,
     start_index: Option<String>,
     count: Option<String>,
+    cursor: Option<String>,
     attributes: Option<String>,
     excluded_attributes: Option<String>,
 }
 
 /// What a list request asks for.
-#[derive(Debug)]
-pub(super) struct Listing {
+pub(super) struct Listing<'a> {
     pub(super) search: Search,
     pub(super) projection: Projection,
-    start_index: u64,
+    paging: Paging<'a>,
+}
+
+/// How the client walks through a list.
+enum Paging<'a> {
+    /// By the number of its first resource, from one.
+    Index(u64),
+    /// By cursor.
+    Cursor(Cursors<'a>),
 }
 
 impl Query {
     pub(super) fn read(query: Option<&str>) -> Self {
         let mut read = Self::default();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-            let place = match name.to_ascii_lowercase().as_str() {
-                "filter" => &mut read.filter,
-                "sortby" => &mut read.sort_by,
-                "sortorder" => &mut read.sort_order,
-                "startindex" => &mut read.start_index,
-                "count" => &mut read.count,
-                "attributes" => &mut read.attributes,
-                "excludedattributes" => &mut read.excluded_attributes,
-                _ => continue,
-            };
-            place.get_or_insert_with(|| value.into_owned());
+            if let Some(place) = read.place(&name) {
+                place.get_or_insert_with(|| value.into_owned());
+            }
         }
         read
+    }
+
+    /// Reads the body of a POST to `/.search`, which says the same as an address.
+    ///
+    /// # Errors
+    /// `invalidSyntax` when it is no search request.
+    ///
+    /// # Source
+    /// RFC 7644 section 3.4.3.
+    pub(super) fn of_request(body: &Value) -> Result<Self, ScimError> {
+        const UNREADABLE: ScimError = ScimError::invalid_syntax("the body is no SearchRequest");
+        let mut read = Self::default();
+        for (name, value) in body.as_object().ok_or(UNREADABLE)? {
+            let place = read.place(name);
+            let Some(place) = place else { continue };
+            let text = match value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                Value::Number(number) => number.to_string(),
+                Value::Array(names) => names
+                    .iter()
+                    .map(|name| name.as_str().ok_or(UNREADABLE))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .join(","),
+                Value::Bool(_) | Value::Object(_) => return Err(UNREADABLE),
+            };
+            place.get_or_insert(text);
+        }
+        Ok(read)
+    }
+
+    /// Where the parameter of this name, in any case, is kept.
+    fn place(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "filter" => &mut self.filter,
+            "sortby" => &mut self.sort_by,
+            "sortorder" => &mut self.sort_order,
+            "startindex" => &mut self.start_index,
+            "count" => &mut self.count,
+            "cursor" => &mut self.cursor,
+            "attributes" => &mut self.attributes,
+            "excludedattributes" => &mut self.excluded_attributes,
+            _ => return None,
+        })
     }
 
     pub(super) fn has_filter(&self) -> bool {
@@ -79,29 +126,84 @@ impl Query {
     ///
     /// # Errors
     /// `invalidFilter` for a bad filter; `invalidValue` when a number is none, or `sortOrder` is no
-    /// order.
-    pub(super) fn listing(&self, kind: &'static ResourceType) -> Result<Listing, ScimError> {
+    /// order; `invalidCount`, `invalidCursor` or `expiredCursor` when a walk by cursor cannot go on.
+    pub(super) async fn listing<'a>(
+        &self,
+        kind: &'static ResourceType,
+        door: &'a FrontDoor,
+        practice: &PracticeName,
+    ) -> Result<Listing<'a>, ScimError> {
+        let Some(cursor) = &self.cursor else {
+            return self.listing_by_index(kind);
+        };
+        let or_nothing = |text: &'_ Option<String>| text.clone().unwrap_or_default();
+        let (filter, sort_by, sort_order) = (
+            or_nothing(&self.filter),
+            or_nothing(&self.sort_by),
+            or_nothing(&self.sort_order),
+        );
+        let query = [kind.endpoint, &filter, &sort_by, &sort_order];
+        let cursors = door.cursors(practice, &query).await?;
+        let mut search = Search {
+            limit: self.limit().map_err(|_| INVALID_COUNT)?,
+            ..self.search(kind)?
+        };
+        // An empty cursor asks for the first page.
+        if !cursor.is_empty() {
+            let Position { start, total } = cursors.open(cursor)?;
+            search.start = start;
+            search.known_total = Some(total);
+        }
+        Ok(Listing {
+            search,
+            projection: self.projection(kind),
+            paging: Paging::Cursor(cursors),
+        })
+    }
+
+    /// Reads what a list request asks for that walks by index, or takes one page.
+    ///
+    /// # Errors
+    /// As [`Query::listing`].
+    pub(super) fn listing_by_index(
+        &self,
+        kind: &'static ResourceType,
+    ) -> Result<Listing<'static>, ScimError> {
+        let start_index = whole_number(self.start_index.as_deref())?
+            .unwrap_or(1)
+            .clamp(1, MAX_OFFSET);
+        Ok(Listing {
+            search: Search {
+                start: Start::Offset(start_index - 1),
+                limit: self.limit()?,
+                ..self.search(kind)?
+            },
+            projection: self.projection(kind),
+            paging: Paging::Index(start_index),
+        })
+    }
+
+    /// Whether the client walks by cursor.
+    pub(super) fn has_cursor(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    fn limit(&self) -> Result<u64, ScimError> {
+        Ok(whole_number(self.count.as_deref())?
+            .unwrap_or(DEFAULT_COUNT)
+            .min(MAX_COUNT))
+    }
+
+    fn search(&self, kind: &'static ResourceType) -> Result<Search, ScimError> {
         let filter = self
             .filter
             .as_deref()
             .map(|text| filter::parse(text, kind))
             .transpose()?;
-        let start_index = whole_number(self.start_index.as_deref())?
-            .unwrap_or(1)
-            .clamp(1, MAX_OFFSET);
-        let limit = whole_number(self.count.as_deref())?
-            .unwrap_or(DEFAULT_COUNT)
-            .min(MAX_COUNT);
-        Ok(Listing {
-            search: Search {
-                filter,
-                sort: self.sort(kind)?,
-                start: Start::Offset(start_index - 1),
-                limit,
-                known_total: None,
-            },
-            projection: self.projection(kind),
-            start_index,
+        Ok(Search {
+            filter,
+            sort: self.sort(kind)?,
+            ..Search::default()
         })
     }
 
@@ -128,17 +230,63 @@ impl Query {
     }
 }
 
-impl Listing {
-    /// The answer, with the resources as they are to be shown.
-    pub(super) fn answer<T>(&self, found: &Found<T>, resources: Vec<Value>) -> Value {
-        json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
-            "totalResults": found.total,
-            "startIndex": self.start_index,
-            "itemsPerPage": resources.len(),
-            "Resources": resources,
+const INVALID_COUNT: ScimError =
+    ScimError::invalid_cursor(ScimType::InvalidCount, "count must be a whole number");
+
+impl Listing<'_> {
+    /// The number of the first resource asked for, from one; one for a walk by cursor.
+    pub(super) fn start_index(&self) -> u64 {
+        match self.paging {
+            Paging::Index(start_index) => start_index,
+            Paging::Cursor(_) => 1,
+        }
+    }
+
+    /// The answer, with the resources as they are to be shown, and the id of the last of them.
+    pub(super) fn answer<T>(
+        &self,
+        found: &Found<T>,
+        last_id: Option<&str>,
+        resources: Vec<Value>,
+    ) -> Value {
+        let mut answer = list_response(found.total, resources);
+        match &self.paging {
+            Paging::Index(start_index) => answer["startIndex"] = (*start_index).into(),
+            Paging::Cursor(cursors) => {
+                if let Some(next) = self.next(found, last_id) {
+                    answer["nextCursor"] = cursors.seal(&next).into();
+                }
+            }
+        }
+        answer
+    }
+
+    /// Where the next page begins, if there is one. The order of creation goes on after an id,
+    /// wherever the resource is by then; every other order after a number.
+    fn next<T>(&self, found: &Found<T>, last_id: Option<&str>) -> Option<Position> {
+        let last_id = last_id.filter(|_| found.has_more)?;
+        let start = match (&self.search.sort, &self.search.start) {
+            (None, _) | (_, Start::After(_)) => Start::After(last_id.to_owned()),
+            (Some(_), Start::Offset(offset)) => Start::Offset(offset + found.items.len() as u64),
+        };
+        Some(Position {
+            start,
+            total: found.total,
         })
     }
+}
+
+/// A list of resources, without saying where it begins.
+///
+/// # Source
+/// RFC 7644 section 3.4.2.
+pub(super) fn list_response(total: u64, resources: Vec<Value>) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": total,
+        "itemsPerPage": resources.len(),
+        "Resources": resources,
+    })
 }
 
 /// A number as clients write it. Those below zero are zero, as the RFC asks; those beyond any number
@@ -168,14 +316,14 @@ mod tests {
     use super::*;
     use crate::scim::schema::USER;
 
-    fn listing(query: &str) -> Result<Listing, ScimError> {
-        Query::read(Some(query)).listing(&USER)
+    fn listing(query: &str) -> Result<Listing<'static>, ScimError> {
+        Query::read(Some(query)).listing_by_index(&USER)
     }
 
     fn page(query: &str) -> (u64, u64, u64) {
         let listing = listing(query).unwrap();
         (
-            listing.start_index,
+            listing.start_index(),
             match listing.search.start {
                 Start::Offset(offset) => offset,
                 Start::After(_) => panic!("a page by index"),
@@ -225,6 +373,34 @@ mod tests {
         let sort = listing.search.sort.unwrap();
         assert!(sort.descending);
         assert_eq!(sort.path.sub.as_deref(), Some("value"));
+    }
+
+    #[test]
+    fn a_search_request_says_the_same_as_an_address() {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"],
+            "attributes": ["userName", "emails"],
+            "filter": "userName sw \"n\"",
+            "StartIndex": 11,
+            "count": "10",
+            "sortBy": null,
+        });
+
+        let listing = Query::of_request(&body)
+            .unwrap()
+            .listing_by_index(&USER)
+            .unwrap();
+
+        assert_eq!(listing.search.start, Start::Offset(10));
+        assert_eq!(listing.search.limit, 10);
+        assert!(listing.search.filter.is_some());
+        assert_eq!(
+            listing.projection,
+            Projection::read(&USER, Some("userName,emails"), None)
+        );
+        for body in [json!([]), json!({"attributes": [1]}), json!({"count": {}})] {
+            assert!(Query::of_request(&body).is_err(), "{body}");
+        }
     }
 
     #[test]

@@ -8,10 +8,12 @@
 //! - `request`, [`json`]: body and query, read strictly
 //! - [`schema`]: which attributes there are, as data; `/Schemas`, names and values follow from it
 //! - [`patch`], [`filter`]: what is to change, who is to be found
-//! - `projection`, `list`, `etag`, `location`: how an answer looks
+//! - `list`, `cursor`: what a list request asks for, and its pages
+//! - `projection`, `etag`, `location`: how an answer looks
 
 mod answer;
 pub mod auth;
+mod cursor;
 mod disable;
 pub mod error;
 mod etag;
@@ -29,7 +31,9 @@ mod token;
 
 use std::{collections::HashMap, sync::Arc};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
+use ring::hmac;
+use tokio::sync::OnceCell;
 
 use crate::{
     clock::Clock,
@@ -38,6 +42,8 @@ use crate::{
     intake::Intake,
     store::Store,
 };
+use cursor::Cursors;
+use error::ScimError;
 use rate::Rate;
 use schema::Mode;
 
@@ -54,6 +60,8 @@ pub struct FrontDoor {
     /// The practices with their sources. A token of a practice that is not here opens nothing.
     practices: HashMap<PracticeName, HashMap<SourceName, SourceOptions>>,
     body_bytes: usize,
+    /// Seals cursors; the same for every bridge on this database, and after a restart.
+    cursor_key: OnceCell<hmac::Key>,
     /// Whether clients reach us by https, directly or through a proxy.
     is_https: bool,
 }
@@ -92,8 +100,33 @@ impl FrontDoor {
             rate: Rate::new(settings.limits.requests_per_second),
             practices: practices.collect(),
             body_bytes: settings.limits.body_bytes,
+            cursor_key: OnceCell::new(),
             is_https: settings.is_https,
         }
+    }
+}
+
+impl FrontDoor {
+    /// The cursors of a query in this practice, which `query` tells from all others.
+    async fn cursors(
+        &self,
+        practice: &PracticeName,
+        query: &[&str],
+    ) -> Result<Cursors<'_>, ScimError> {
+        let key = self
+            .cursor_key
+            .get_or_try_init(async || {
+                let new = token::random_hex()
+                    .map_err(|_| ScimError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
+                let secret = self.store.install_value("cursor_key", &new).await?;
+                Ok::<_, ScimError>(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+            })
+            .await?;
+        let query: Vec<&str> = [practice.as_str()]
+            .into_iter()
+            .chain(query.iter().copied())
+            .collect();
+        Ok(Cursors::new(key, &query, self.clock.now()))
     }
 }
 

@@ -30,10 +30,8 @@ impl Token {
     /// # Errors
     /// When the operating system has no randomness to give.
     pub(super) fn generate() -> Result<Self, Unspecified> {
-        let mut secret = [0; SECRET_BYTES];
-        SystemRandom::new().fill(&mut secret)?;
         let id = TokenId::generate();
-        let text = format!("{PREFIX}{id}_{}", hex(&secret)).into();
+        let text = format!("{PREFIX}{id}_{}", random_hex()?).into();
         Ok(Self { id, text })
     }
 
@@ -76,6 +74,16 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({})", self.id)
     }
+}
+
+/// 256 random bits as lower-case hex.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub(super) fn random_hex() -> Result<String, Unspecified> {
+    let mut secret = [0; SECRET_BYTES];
+    SystemRandom::new().fill(&mut secret)?;
+    Ok(hex(&secret))
 }
 
 fn is_id_byte(byte: u8) -> bool {

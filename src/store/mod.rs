@@ -35,6 +35,7 @@ use sqlx::{
 };
 use tokio::sync::Mutex;
 
+use self::row::Columns as _;
 pub use self::{
     dialect::Dialect,
     search::{Found, Search, Start},
@@ -169,6 +170,31 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// A value of this installation: the stored one, else `new`, which is stored.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn install_value(&self, key: &str, new: &str) -> Result<String, StoreError> {
+        let read = "SELECT value FROM install WHERE key = $1";
+        if let Some(row) = sqlx::query(read)
+            .bind(key)
+            .fetch_optional(&self.pool)
+            .await?
+        {
+            return row.text("value");
+        }
+        let _writer = self.writer.lock().await;
+        sqlx::query(
+            "INSERT INTO install (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING",
+        )
+        .bind(key)
+        .bind(new)
+        .execute(&self.pool)
+        .await?;
+        let row = sqlx::query(read).bind(key).fetch_one(&self.pool).await?;
+        row.text("value")
     }
 
     /// Whether the database answers.

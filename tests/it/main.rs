@@ -16,5 +16,6 @@ mod scim_answers;
 mod scim_departure;
 mod scim_hostile;
 mod scim_idp;
+mod scim_lists;
 mod store_suite;
 mod support;

@@ -226,8 +226,18 @@ async fn every_refusal_is_a_scim_error_with_its_requests_id() {
         ),
         (501, None, provider.post("/Bulk", &json!({})).await),
         (501, None, provider.get("/Me").await),
-        (501, None, provider.post("/.search", &json!({})).await),
-        (501, None, provider.post("/Users/.search", &json!({})).await),
+        (
+            400,
+            Some("invalidSyntax"),
+            provider.post("/.search", &json!([])).await,
+        ),
+        (
+            400,
+            Some("invalidCursor"),
+            provider
+                .post("/Users/.search", &json!({"cursor": "x"}))
+                .await,
+        ),
     ];
 
     for (status, scim_type, answer) in answers {

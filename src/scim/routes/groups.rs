@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 
@@ -19,6 +19,7 @@ use crate::{
     scim::{
         FrontDoor, answer,
         error::ScimError,
+        list::Query,
         patch::Patch,
         projection::Projection,
         request::{Ask, Payload},
@@ -29,6 +30,7 @@ use crate::{
 pub(super) fn routes() -> Router<Arc<FrontDoor>> {
     Router::new()
         .route("/Groups", get(list).post(create))
+        .route("/Groups/.search", post(search))
         .route(
             "/Groups/{id}",
             get(read).put(replace).patch(update).delete(delete),
@@ -36,20 +38,30 @@ pub(super) fn routes() -> Router<Arc<FrontDoor>> {
 }
 
 async fn list(State(door): State<Arc<FrontDoor>>, ask: Ask) -> Result<Response, ScimError> {
-    let listing = ask.query.listing(&GROUP)?;
-    let found = door
-        .store
-        .search_groups(&ask.visit.caller.practice, &listing.search)
-        .await?;
+    answer_list(&door, &ask, &ask.query).await
+}
+
+async fn search(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    payload: Payload,
+) -> Result<Response, ScimError> {
+    let query = Query::of_request(&payload.json()?)?;
+    answer_list(&door, &ask, &query).await
+}
+
+async fn answer_list(door: &FrontDoor, ask: &Ask, query: &Query) -> Result<Response, ScimError> {
+    let practice = &ask.visit.caller.practice;
+    let listing = query.listing(&GROUP, door, practice).await?;
+    let found = door.store.search_groups(practice, &listing.search).await?;
     let groups = found
         .items
         .iter()
-        .map(|group| show(&ask, group, &listing.projection))
+        .map(|group| show(ask, group, &listing.projection))
         .collect();
-    Ok(answer::json(
-        StatusCode::OK,
-        &listing.answer(&found, groups),
-    ))
+    let last = found.items.last().map(|group| group.id.as_str());
+    let list = listing.answer(&found, last, groups);
+    Ok(answer::json(StatusCode::OK, &list))
 }
 
 async fn read(
@@ -175,7 +187,7 @@ fn answer_with(status: StatusCode, ask: &Ask, group: &Group) -> Response {
     resource(status, &GROUP, &ask.visit.base, which, &body)
 }
 
-fn show(ask: &Ask, group: &Group, projection: &Projection) -> Value {
+pub(super) fn show(ask: &Ask, group: &Group, projection: &Projection) -> Value {
     let mut group = group.to_json();
     ask.visit.base.complete(&GROUP, &mut group);
     projection.apply(&GROUP, group)

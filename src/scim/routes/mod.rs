@@ -2,6 +2,7 @@
 
 mod discovery;
 mod groups;
+mod search;
 mod users;
 
 use std::sync::Arc;
@@ -22,31 +23,26 @@ pub(super) fn all() -> Router<Arc<FrontDoor>> {
         .merge(users::routes())
         .merge(groups::routes())
         .merge(discovery::routes())
+        .merge(search::routes())
         .merge(unsupported())
         .fallback(async || ScimError::of_status(StatusCode::NOT_FOUND))
 }
 
 /// What the RFC names and `/ServiceProviderConfig` does not announce.
 fn unsupported() -> Router<Arc<FrontDoor>> {
-    [
-        "/Bulk",
-        "/Me",
-        "/.search",
-        "/Users/.search",
-        "/Groups/.search",
-    ]
-    .into_iter()
-    .fold(Router::new(), |routes, path| {
-        routes.route(
-            path,
-            any(async || {
-                ScimError::plain(
-                    StatusCode::NOT_IMPLEMENTED,
-                    "this part of SCIM is not supported: see ServiceProviderConfig",
-                )
-            }),
-        )
-    })
+    ["/Bulk", "/Me"]
+        .into_iter()
+        .fold(Router::new(), |routes, path| {
+            routes.route(
+                path,
+                any(async || {
+                    ScimError::plain(
+                        StatusCode::NOT_IMPLEMENTED,
+                        "this part of SCIM is not supported: see ServiceProviderConfig",
+                    )
+                }),
+            )
+        })
 }
 
 /// An answer with one resource: its body, where it is, which version it is.

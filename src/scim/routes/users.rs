@@ -7,7 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use crate::{
     scim::{
         FrontDoor, answer, disable,
         error::ScimError,
+        list::Query,
         patch::Patch,
         projection::Projection,
         request::{Ask, Payload},
@@ -27,20 +28,36 @@ use crate::{
 };
 
 pub(super) fn routes() -> Router<Arc<FrontDoor>> {
-    Router::new().route("/Users", get(list).post(create)).route(
-        "/Users/{id}",
-        get(read).put(replace).patch(update).delete(delete),
-    )
+    Router::new()
+        .route("/Users", get(list).post(create))
+        .route("/Users/.search", post(search))
+        .route(
+            "/Users/{id}",
+            get(read).put(replace).patch(update).delete(delete),
+        )
 }
 
 async fn list(State(door): State<Arc<FrontDoor>>, ask: Ask) -> Result<Response, ScimError> {
-    let listing = ask.query.listing(&USER)?;
-    let found = door
-        .store
-        .search_users(&ask.visit.caller.practice, &listing.search)
-        .await?;
-    let users = shown(&door, &ask, &found.items, &listing.projection).await?;
-    Ok(answer::json(StatusCode::OK, &listing.answer(&found, users)))
+    answer_list(&door, &ask, &ask.query).await
+}
+
+async fn search(
+    State(door): State<Arc<FrontDoor>>,
+    ask: Ask,
+    payload: Payload,
+) -> Result<Response, ScimError> {
+    let query = Query::of_request(&payload.json()?)?;
+    answer_list(&door, &ask, &query).await
+}
+
+async fn answer_list(door: &FrontDoor, ask: &Ask, query: &Query) -> Result<Response, ScimError> {
+    let practice = &ask.visit.caller.practice;
+    let listing = query.listing(&USER, door, practice).await?;
+    let found = door.store.search_users(practice, &listing.search).await?;
+    let users = shown(door, ask, &found.items, &listing.projection).await?;
+    let last = found.items.last().map(|user| user.id.as_str());
+    let list = listing.answer(&found, last, users);
+    Ok(answer::json(StatusCode::OK, &list))
 }
 
 async fn read(
@@ -195,7 +212,7 @@ fn answer_with(status: StatusCode, ask: &Ask, user: &User, shown: &[Value]) -> R
 }
 
 /// The Users as the client is to see them, with their groups.
-async fn shown(
+pub(super) async fn shown(
     door: &FrontDoor,
     ask: &Ask,
     users: &[User],

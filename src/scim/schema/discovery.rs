@@ -6,7 +6,11 @@ use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::{Attribute, GROUP, Kind, Mutability, ResourceType, Returned, Schema, USER, Uniqueness};
-use crate::scim::{BASE_PATH, list::MAX_COUNT};
+use crate::scim::{
+    BASE_PATH,
+    cursor::LIFETIME_SECONDS,
+    list::{DEFAULT_COUNT, MAX_COUNT},
+};
 
 /// All discovery documents, ready to send.
 pub(in crate::scim) static DISCOVERY: LazyLock<Discovery> = LazyLock::new(Discovery::new);
@@ -75,13 +79,21 @@ fn bytes(document: &Value) -> Bytes {
 }
 
 /// # Source
-/// RFC 7643 section 5.
+/// RFC 7643 section 5; RFC 9865 section 4 for `pagination`.
 fn service_provider_config() -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": true},
         "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": MAX_PAYLOAD},
         "filter": {"supported": true, "maxResults": MAX_COUNT},
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_COUNT,
+            "cursorTimeout": LIFETIME_SECONDS,
+        },
         "changePassword": {"supported": false},
         "sort": {"supported": true},
         "etag": {"supported": true},

@@ -1,10 +1,15 @@
 //! People, and every identifier they ever bore.
 
+use std::collections::BTreeMap;
+
 use drawbridge_sdk::{AccountId, Subject};
 use jiff::Timestamp;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::{Store, StoreError, WriteTx, row::Columns};
+use super::{
+    Store, StoreError, WriteTx,
+    row::{Columns, placeholders},
+};
 use crate::{
     clock,
     ids::{PersonId, PracticeName, UserId},
@@ -14,6 +19,9 @@ use crate::{
     },
     query::fold,
 };
+
+/// How many identifiers one statement looks for or writes: a body may name thousands.
+const AT_ONCE: usize = 100;
 
 /// One person as the archive keeps them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,19 +293,23 @@ impl WriteTx {
         attributes: &Attributes,
     ) -> Result<Option<PersonId>, StoreError> {
         let practice = self.practice().as_str().to_owned();
+        let borne = identifiers(attributes);
         let mut fitting: Vec<PersonId> = Vec::new();
-        for (kind, value) in identifiers(attributes) {
-            let rows = sqlx::query(
-                "SELECT i.person AS person FROM identifier i WHERE i.practice = $1 AND i.kind = $2 AND i.folded = $3
+        for borne in borne.chunks(AT_ONCE) {
+            let each: Vec<String> = (0..borne.len())
+                .map(|at| format!("(i.kind = ${} AND i.folded = ${})", 2 + 2 * at, 3 + 2 * at))
+                .collect();
+            let sql = format!(
+                "SELECT DISTINCT i.person AS person FROM identifier i WHERE i.practice = $1 AND ({})
                  AND NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = i.practice AND u.person = i.person
-                                 AND u.deleted IS NULL AND u.active = 1)",
-            )
-            .bind(practice.as_str())
-            .bind(kind)
-            .bind(folded(kind, value))
-            .fetch_all(self.connection())
-            .await?;
-            for row in &rows {
+                                 AND u.deleted IS NULL AND u.active = 1) LIMIT 2",
+                each.join(" OR ")
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+            for (kind, value) in borne {
+                query = query.bind(*kind).bind(folded(kind, value));
+            }
+            for row in &query.fetch_all(self.connection()).await? {
                 let person: PersonId = row.text("person")?.into();
                 if !fitting.contains(&person) {
                     fitting.push(person);
@@ -401,21 +413,30 @@ impl WriteTx {
     ) -> Result<(), StoreError> {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        for (kind, value) in identifiers(attributes) {
-            sqlx::query(
-                "INSERT INTO identifier (practice, person, kind, folded, value, last_borne)
-                 VALUES ($1, $2, $3, $4, $5, $6)
+        // One statement may write a row only once.
+        let borne: BTreeMap<(&str, String), &str> = identifiers(attributes)
+            .into_iter()
+            .map(|(kind, value)| ((kind, folded(kind, value)), value))
+            .collect();
+        let borne: Vec<((&str, String), &str)> = borne.into_iter().collect();
+        for borne in borne.chunks(AT_ONCE) {
+            let rows: Vec<String> = (0..borne.len())
+                .map(|row| format!("($1, $2, {}, $3)", placeholders(4 + 3 * row, 3)))
+                .collect();
+            let sql = format!(
+                "INSERT INTO identifier (practice, person, kind, folded, value, last_borne) VALUES {}
                  ON CONFLICT (practice, person, kind, folded) DO UPDATE SET value = excluded.value,
                      last_borne = excluded.last_borne",
-            )
-            .bind(practice.as_str())
-            .bind(person.as_str())
-            .bind(kind)
-            .bind(folded(kind, value))
-            .bind(value)
-            .bind(now.as_str())
-            .execute(self.connection())
-            .await?;
+                rows.join(", ")
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql))
+                .bind(practice.as_str())
+                .bind(person.as_str())
+                .bind(now.as_str());
+            for ((kind, folded), value) in borne {
+                query = query.bind(*kind).bind(folded.as_str()).bind(*value);
+            }
+            query.execute(self.connection()).await?;
         }
         Ok(())
     }

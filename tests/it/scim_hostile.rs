@@ -45,6 +45,28 @@ async fn talk(provider: &Provider, request: &str) -> String {
 }
 
 #[tokio::test]
+async fn somebody_with_ten_thousand_addresses_is_a_user_like_others() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let emails: Vec<Value> = (0..10_000)
+        .map(|number| json!({"value": format!("n{number}@elm.example")}))
+        .collect();
+
+    let created = provider
+        .post("/Users", &json!({"userName": "many", "emails": emails}))
+        .await;
+
+    assert_eq!(created.status.as_u16(), 201);
+    let last = provider
+        .get("/Users?filter=emails.value+eq+%22N9999@elm.example%22")
+        .await;
+    assert_eq!(last.body["totalResults"], 1);
+    app.disable(&created.id().as_str().into()).await;
+    let doors = app.doors_of("n9999@elm.example").await;
+    assert!(!doors.is_empty() && doors.iter().all(|door| door.wanted.is_closed()));
+}
+
+#[tokio::test]
 async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     let app = TestApp::start().await;
     let provider = app.provider("entra").await;

@@ -85,8 +85,7 @@ async fn create(
     ask: Ask,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
-    let group = change(&door, &ask, None, &patch).await?;
+    let group = make(&door, &ask, &payload).await?;
     Ok(answer_with(StatusCode::CREATED, &ask, &group))
 }
 
@@ -96,8 +95,7 @@ async fn replace(
     Path(id): Path<String>,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
-    let group = change(&door, &ask, Some(&GroupId::from(id)), &patch).await?;
+    let group = rewrite(&door, &ask, &GroupId::from(id), &payload).await?;
     Ok(answer_with(StatusCode::OK, &ask, &group))
 }
 
@@ -107,8 +105,7 @@ async fn update(
     Path(id): Path<String>,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = Patch::read(&GROUP, &payload.json()?, ask.mode())?;
-    let group = change(&door, &ask, Some(&GroupId::from(id)), &patch).await?;
+    let group = alter(&door, &ask, &GroupId::from(id), &payload).await?;
     // Entra ID wants no body here; a group of ten thousand would be sent with every change.
     if ask.visit.options.group_patch_204 {
         return Ok(bodiless(StatusCode::NO_CONTENT, group.version));
@@ -121,15 +118,53 @@ async fn delete(
     ask: Ask,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ScimError> {
+    remove(&door, &ask, &GroupId::from(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What POST does.
+pub(super) async fn make(
+    door: &FrontDoor,
+    ask: &Ask,
+    payload: &Payload,
+) -> Result<Group, ScimError> {
+    let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
+    change(door, ask, None, &patch).await
+}
+
+/// What PUT does.
+pub(super) async fn rewrite(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &GroupId,
+    payload: &Payload,
+) -> Result<Group, ScimError> {
+    let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
+    change(door, ask, Some(id), &patch).await
+}
+
+/// What PATCH does.
+pub(super) async fn alter(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &GroupId,
+    payload: &Payload,
+) -> Result<Group, ScimError> {
+    let patch = Patch::read(&GROUP, &payload.json()?, ask.mode())?;
+    change(door, ask, Some(id), &patch).await
+}
+
+/// What DELETE does.
+pub(super) async fn remove(door: &FrontDoor, ask: &Ask, id: &GroupId) -> Result<(), ScimError> {
     door.intake
-        .change_group(&ask.visit.caller, Some(&GroupId::from(id)), |before| {
+        .change_group(&ask.visit.caller, Some(id), |before| {
             if let Some(before) = before {
                 ask.conditions.check(before.version)?;
             }
             Ok(None)
         })
         .await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 async fn change(

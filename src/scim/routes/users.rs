@@ -83,8 +83,7 @@ async fn create(
     ask: Ask,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = Patch::read_resource(&USER, &payload.json()?, ask.mode())?;
-    let user = change(&door, &ask, None, &patch).await?;
+    let user = make(&door, &ask, &payload).await?;
     Ok(changed(&door, StatusCode::CREATED, &ask, &user).await)
 }
 
@@ -94,10 +93,8 @@ async fn replace(
     Path(id): Path<String>,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = payload
-        .json()
-        .and_then(|body| Patch::read_resource(&USER, &body, ask.mode()));
-    write(&door, &ask, &UserId::from(id), &payload, patch).await
+    let user = rewrite(&door, &ask, &UserId::from(id), &payload).await?;
+    Ok(changed(&door, StatusCode::OK, &ask, &user).await)
 }
 
 async fn update(
@@ -106,10 +103,8 @@ async fn update(
     Path(id): Path<String>,
     payload: Payload,
 ) -> Result<Response, ScimError> {
-    let patch = payload
-        .json()
-        .and_then(|body| Patch::read(&USER, &body, ask.mode()));
-    write(&door, &ask, &UserId::from(id), &payload, patch).await
+    let user = alter(&door, &ask, &UserId::from(id), &payload).await?;
+    Ok(changed(&door, StatusCode::OK, &ask, &user).await)
 }
 
 async fn delete(
@@ -117,10 +112,51 @@ async fn delete(
     ask: Ask,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ScimError> {
-    let id = UserId::from(id);
+    remove(&door, &ask, &UserId::from(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// What POST does.
+pub(super) async fn make(
+    door: &FrontDoor,
+    ask: &Ask,
+    payload: &Payload,
+) -> Result<User, ScimError> {
+    let patch = Patch::read_resource(&USER, &payload.json()?, ask.mode())?;
+    change(door, ask, None, &patch).await
+}
+
+/// What PUT does.
+pub(super) async fn rewrite(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &UserId,
+    payload: &Payload,
+) -> Result<User, ScimError> {
+    let patch = payload
+        .json()
+        .and_then(|body| Patch::read_resource(&USER, &body, ask.mode()));
+    write(door, ask, id, payload, patch).await
+}
+
+/// What PATCH does.
+pub(super) async fn alter(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &UserId,
+    payload: &Payload,
+) -> Result<User, ScimError> {
+    let patch = payload
+        .json()
+        .and_then(|body| Patch::read(&USER, &body, ask.mode()));
+    write(door, ask, id, payload, patch).await
+}
+
+/// What DELETE does.
+pub(super) async fn remove(door: &FrontDoor, ask: &Ask, id: &UserId) -> Result<(), ScimError> {
     let gone = door
         .intake
-        .change_user(&ask.visit.caller, Some(&id), |before| {
+        .change_user(&ask.visit.caller, Some(id), |before| {
             if let Some(before) = before {
                 ask.conditions.check(before.version)?;
             }
@@ -129,10 +165,10 @@ async fn delete(
         .await
         .map_err(ScimError::from);
     if let Err(error) = gone {
-        record_refusal(&door, &ask, &id, &error).await;
+        record_refusal(door, ask, id, &error).await;
         return Err(error);
     }
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 /// Changes a User as PUT and PATCH do. A disable that has to be refused, for whatever reason, is
@@ -143,20 +179,17 @@ async fn write(
     id: &UserId,
     payload: &Payload,
     patch: Result<Patch, ScimError>,
-) -> Result<Response, ScimError> {
+) -> Result<User, ScimError> {
     let user = match patch {
         Ok(patch) => change(door, ask, Some(id), &patch).await,
         Err(error) => Err(error),
     };
-    match user {
-        Ok(user) => Ok(changed(door, StatusCode::OK, ask, &user).await),
-        Err(error) => {
-            if disable::is_asked_for(&payload.bytes) {
-                record_refusal(door, ask, id, &error).await;
-            }
-            Err(error)
-        }
+    if let Err(error) = &user
+        && disable::is_asked_for(&payload.bytes)
+    {
+        record_refusal(door, ask, id, error).await;
     }
+    user
 }
 
 async fn change(
@@ -183,7 +216,7 @@ async fn change(
 }
 
 /// Somebody nobody knows cannot be disabled, so a 404 is no refusal.
-async fn record_refusal(door: &FrontDoor, ask: &Ask, id: &UserId, error: &ScimError) {
+pub(super) async fn record_refusal(door: &FrontDoor, ask: &Ask, id: &UserId, error: &ScimError) {
     if error.status != StatusCode::NOT_FOUND {
         door.intake
             .record_refused_disable(&ask.visit.caller, id, error.detail)

@@ -69,9 +69,11 @@ pub(super) fn bytes(status: StatusCode, body: Bytes) -> Response {
     (status, [(header::CONTENT_TYPE, SCIM_JSON)], body).into_response()
 }
 
+/// The body of a refusal.
+///
 /// # Source
 /// RFC 7644 section 3.12.
-fn error_document(error: &ScimError, request_id: &str) -> Value {
+pub(super) fn error_document(error: &ScimError, request_id: &str) -> Value {
     let mut document = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
         "status": error.status.as_str(),

@@ -7,10 +7,13 @@ use super::schema::{Resolved, USER};
 /// Whether this body, of a PUT or PATCH on a User, says anywhere that `active` is false. It is only
 /// asked after a refusal, so it reads generously: what is recorded too much is looked at by a person.
 pub(super) fn is_asked_for(body: &[u8]) -> bool {
-    let Ok(Value::Object(body)) = serde_json::from_slice(body) else {
-        return false;
-    };
-    says_inactive(&body) || operations(&body).any(operation_disables)
+    serde_json::from_slice(body).is_ok_and(|body| is_asked_for_in(&body))
+}
+
+/// The same of a body that is JSON already.
+pub(super) fn is_asked_for_in(body: &Value) -> bool {
+    body.as_object()
+        .is_some_and(|body| says_inactive(body) || operations(body).any(operation_disables))
 }
 
 fn operation_disables(operation: &Map<String, Value>) -> bool {

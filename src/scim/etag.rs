@@ -32,6 +32,14 @@ impl Conditions {
         }
     }
 
+    /// What a client knows that says it without headers.
+    pub(super) fn if_match(tag: Option<&str>) -> Self {
+        Self {
+            if_match: tag.map(str::to_owned),
+            if_none_match: None,
+        }
+    }
+
     /// Whether a write may go on.
     ///
     /// # Errors

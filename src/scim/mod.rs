@@ -8,11 +8,13 @@
 //! - `request`, [`json`]: body and query, read strictly
 //! - [`schema`]: which attributes there are, as data; `/Schemas`, names and values follow from it
 //! - [`patch`], [`filter`]: what is to change, who is to be found
+//! - `bulk`: many operations in one request, and which of them has to wait for which
 //! - `list`, `cursor`: what a list request asks for, and its pages
 //! - `projection`, `etag`, `location`: how an answer looks
 
 mod answer;
 pub mod auth;
+mod bulk;
 mod cursor;
 mod disable;
 pub mod error;

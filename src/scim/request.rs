@@ -26,6 +26,15 @@ impl Ask {
     pub(super) fn mode(&self) -> Mode {
         self.visit.options.mode
     }
+
+    /// A part of the same visit, on a resource that the client knows in this version.
+    pub(super) fn again(&self, version: Option<&str>) -> Self {
+        Self {
+            visit: Arc::clone(&self.visit),
+            query: Query::default(),
+            conditions: Conditions::if_match(version),
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Ask {
@@ -53,6 +62,14 @@ pub(super) struct Payload {
 }
 
 impl Payload {
+    /// The body that this would have been, sent alone.
+    pub(super) fn of(data: Option<&Value>) -> Self {
+        Self {
+            bytes: Bytes::from(data.map(Value::to_string).unwrap_or_default()),
+            is_json: true,
+        }
+    }
+
     /// Reads the body.
     ///
     /// # Errors

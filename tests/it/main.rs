@@ -13,6 +13,7 @@ mod rounds_failures;
 mod rounds_opening;
 mod rounds_reading;
 mod scim_answers;
+mod scim_bulk;
 mod scim_departure;
 mod scim_hostile;
 mod scim_idp;

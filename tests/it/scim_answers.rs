@@ -224,7 +224,11 @@ async fn every_refusal_is_a_scim_error_with_its_requests_id() {
             Some("invalidValue"),
             provider.post("/Users", &json!({})).await,
         ),
-        (501, None, provider.post("/Bulk", &json!({})).await),
+        (
+            400,
+            Some("invalidSyntax"),
+            provider.post("/Bulk", &json!({})).await,
+        ),
         (501, None, provider.get("/Me").await),
         (
             400,

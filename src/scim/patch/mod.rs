@@ -21,6 +21,7 @@ use super::{
     schema::{Mode, ResourceType},
 };
 use crate::people::Attributes;
+pub(super) use read::field;
 use target::Target;
 
 /// What a request wants changed.

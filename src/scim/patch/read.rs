@@ -290,7 +290,13 @@ fn join_or_push(steps: &mut Vec<Step>, step: Step) {
 }
 
 /// A member by its name, whatever the case.
-fn field<'a>(object: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Value>, ScimError> {
+///
+/// # Errors
+/// `invalidSyntax` when it is there twice.
+pub(in crate::scim) fn field<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a Value>, ScimError> {
     let mut found = object
         .iter()
         .filter(|(key, _)| key.eq_ignore_ascii_case(name));

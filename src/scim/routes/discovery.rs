@@ -3,21 +3,28 @@
 use std::sync::Arc;
 
 use axum::{
-    Router, body::Bytes, extract::Path, http::StatusCode, response::Response, routing::get,
+    Router,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::Response,
+    routing::get,
 };
 
 use crate::scim::{
     FrontDoor, answer,
     error::ScimError,
     request::Ask,
-    schema::discovery::{Collection, DISCOVERY},
+    schema::discovery::{Collection, DISCOVERY, service_provider_config},
 };
 
 pub(super) fn routes() -> Router<Arc<FrontDoor>> {
     Router::new()
         .route(
             "/ServiceProviderConfig",
-            get(async |ask: Ask| document(&ask, DISCOVERY.service_provider_config.clone())),
+            get(async |State(door): State<Arc<FrontDoor>>, ask: Ask| {
+                document(&ask, service_provider_config(door.body_bytes))
+            }),
         )
         .route(
             "/ResourceTypes",

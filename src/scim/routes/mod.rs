@@ -1,5 +1,6 @@
 //! What there is at which address.
 
+mod bulk;
 mod discovery;
 mod groups;
 mod search;
@@ -24,25 +25,24 @@ pub(super) fn all() -> Router<Arc<FrontDoor>> {
         .merge(groups::routes())
         .merge(discovery::routes())
         .merge(search::routes())
+        .merge(bulk::routes())
         .merge(unsupported())
         .fallback(async || ScimError::of_status(StatusCode::NOT_FOUND))
 }
 
 /// What the RFC names and `/ServiceProviderConfig` does not announce.
 fn unsupported() -> Router<Arc<FrontDoor>> {
-    ["/Bulk", "/Me"]
-        .into_iter()
-        .fold(Router::new(), |routes, path| {
-            routes.route(
-                path,
-                any(async || {
-                    ScimError::plain(
-                        StatusCode::NOT_IMPLEMENTED,
-                        "this part of SCIM is not supported: see ServiceProviderConfig",
-                    )
-                }),
-            )
-        })
+    ["/Me"].into_iter().fold(Router::new(), |routes, path| {
+        routes.route(
+            path,
+            any(async || {
+                ScimError::plain(
+                    StatusCode::NOT_IMPLEMENTED,
+                    "this part of SCIM is not supported: see ServiceProviderConfig",
+                )
+            }),
+        )
+    })
 }
 
 /// An answer with one resource: its body, where it is, which version it is.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{Attribute, GROUP, Kind, Mutability, ResourceType, Returned, Schema, USER, Uniqueness};
 use crate::scim::{
     BASE_PATH,
+    bulk::MAX_OPERATIONS,
     cursor::LIFETIME_SECONDS,
     list::{DEFAULT_COUNT, MAX_COUNT},
 };
@@ -15,13 +16,9 @@ use crate::scim::{
 /// All discovery documents, ready to send.
 pub(in crate::scim) static DISCOVERY: LazyLock<Discovery> = LazyLock::new(Discovery::new);
 
-/// Largest body that `/ServiceProviderConfig` announces, in bytes.
-const MAX_PAYLOAD: usize = 1024 * 1024;
-
 /// The discovery documents as they are sent.
 #[derive(Debug)]
 pub(in crate::scim) struct Discovery {
-    pub(in crate::scim) service_provider_config: Bytes,
     pub(in crate::scim) resource_types: Collection,
     pub(in crate::scim) schemas: Collection,
 }
@@ -38,7 +35,6 @@ impl Discovery {
         let kinds = [&USER, &GROUP];
         let schemas = kinds.into_iter().flat_map(ResourceType::schemas);
         Self {
-            service_provider_config: bytes(&service_provider_config()),
             resource_types: Collection::new(
                 kinds
                     .into_iter()
@@ -78,13 +74,19 @@ fn bytes(document: &Value) -> Bytes {
     Bytes::from(document.to_string())
 }
 
+/// What the front door can do, when it takes bodies of up to so many bytes.
+///
 /// # Source
 /// RFC 7643 section 5; RFC 9865 section 4 for `pagination`.
-fn service_provider_config() -> Value {
-    json!({
+pub(in crate::scim) fn service_provider_config(body_bytes: usize) -> Bytes {
+    bytes(&json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": true},
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": MAX_PAYLOAD},
+        "bulk": {
+            "supported": true,
+            "maxOperations": MAX_OPERATIONS,
+            "maxPayloadSize": body_bytes,
+        },
         "filter": {"supported": true, "maxResults": MAX_COUNT},
         "pagination": {
             "cursor": true,
@@ -108,7 +110,7 @@ fn service_provider_config() -> Value {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{BASE_PATH}/ServiceProviderConfig"),
         },
-    })
+    }))
 }
 
 /// # Source
@@ -241,7 +243,7 @@ mod tests {
     #[test]
     fn the_documents_have_no_null_and_names_in_camel_case() {
         let all = [
-            &DISCOVERY.service_provider_config,
+            &service_provider_config(1024),
             &DISCOVERY.resource_types.list,
             &DISCOVERY.schemas.list,
         ];

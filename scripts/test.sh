@@ -8,7 +8,7 @@ cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 CACHE=${DRAWBRIDGE_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/drawbridge-tests}
 export DRAWBRIDGE_TEST_CACHE=$CACHE
 CARGO_DENY_VERSION=0.20.2
-TARGETS=(openldap samba dovecot freeradius scim2-server tryton gnuhealth canaille postgres)
+TARGETS=(openldap samba dovecot freeradius scim2-server tryton gnuhealth canaille postgres scim-suites)
 
 QUICK=no
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/drawbridge-test.XXXXXX")

@@ -18,5 +18,7 @@ mod scim_departure;
 mod scim_hostile;
 mod scim_idp;
 mod scim_lists;
+#[cfg(feature = "real-systems")]
+mod scim_suites;
 mod store_suite;
 mod support;

@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Arc<FrontDoor>> {
         .route(
             "/ServiceProviderConfig",
             get(async |State(door): State<Arc<FrontDoor>>, ask: Ask| {
-                document(&ask, service_provider_config(door.body_bytes))
+                document(&ask, service_provider_config(door.body_bytes, ask.mode()))
             }),
         )
         .route(

@@ -5,7 +5,9 @@ use std::sync::LazyLock;
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{Attribute, GROUP, Kind, Mutability, ResourceType, Returned, Schema, USER, Uniqueness};
+use super::{
+    Attribute, GROUP, Kind, Mode, Mutability, ResourceType, Returned, Schema, USER, Uniqueness,
+};
 use crate::scim::{
     BASE_PATH,
     bulk::MAX_OPERATIONS,
@@ -76,10 +78,13 @@ fn bytes(document: &Value) -> Bytes {
 
 /// What the front door can do, when it takes bodies of up to so many bytes.
 ///
+/// Only a strict source is told of `pagination`: a client that knows no more than RFC 7643 may stop
+/// pushing at an attribute it does not know, as Canaille 0.3 does, and then its leavers stay.
+///
 /// # Source
 /// RFC 7643 section 5; RFC 9865 section 4 for `pagination`.
-pub(in crate::scim) fn service_provider_config(body_bytes: usize) -> Bytes {
-    bytes(&json!({
+pub(in crate::scim) fn service_provider_config(body_bytes: usize, mode: Mode) -> Bytes {
+    let mut document = json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
         "patch": {"supported": true},
         "bulk": {
@@ -88,14 +93,6 @@ pub(in crate::scim) fn service_provider_config(body_bytes: usize) -> Bytes {
             "maxPayloadSize": body_bytes,
         },
         "filter": {"supported": true, "maxResults": MAX_COUNT},
-        "pagination": {
-            "cursor": true,
-            "index": true,
-            "defaultPaginationMethod": "index",
-            "defaultPageSize": DEFAULT_COUNT,
-            "maxPageSize": MAX_COUNT,
-            "cursorTimeout": LIFETIME_SECONDS,
-        },
         "changePassword": {"supported": false},
         "sort": {"supported": true},
         "etag": {"supported": true},
@@ -110,7 +107,18 @@ pub(in crate::scim) fn service_provider_config(body_bytes: usize) -> Bytes {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{BASE_PATH}/ServiceProviderConfig"),
         },
-    }))
+    });
+    if mode == Mode::Strict {
+        document["pagination"] = json!({
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": DEFAULT_COUNT,
+            "maxPageSize": MAX_COUNT,
+            "cursorTimeout": LIFETIME_SECONDS,
+        });
+    }
+    bytes(&document)
 }
 
 /// # Source
@@ -241,9 +249,32 @@ mod tests {
     }
 
     #[test]
+    fn only_a_strict_source_is_told_what_came_after_rfc_7643() {
+        let told = |mode| read(&service_provider_config(1024, mode));
+
+        assert_eq!(told(Mode::Strict)["pagination"]["cursor"], true);
+        let lenient = told(Mode::Lenient);
+        let names: Vec<_> = lenient.as_object().unwrap().keys().collect();
+        assert_eq!(
+            names,
+            [
+                "schemas",
+                "patch",
+                "bulk",
+                "filter",
+                "changePassword",
+                "sort",
+                "etag",
+                "authenticationSchemes",
+                "meta"
+            ]
+        );
+    }
+
+    #[test]
     fn the_documents_have_no_null_and_names_in_camel_case() {
         let all = [
-            &service_provider_config(1024),
+            &service_provider_config(1024, Mode::Strict),
             &DISCOVERY.resource_types.list,
             &DISCOVERY.schemas.list,
         ];

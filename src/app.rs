@@ -230,7 +230,7 @@ async fn put_first_roles_into_force(
         return Ok(());
     }
     let mut tx = store.begin(&practice.name, now).await?;
-    tx.record_applied_roles(&practice.roles_text).await?;
+    tx.record_applied_roles(&practice.roles_text);
     tx.commit().await
 }
 

@@ -109,7 +109,7 @@ impl Create {
             auth::new_token(&practice.name, &self.source.as_str().into(), expires)
                 .map_err(|error| CliError::Problem(error.to_string()))?;
         let mut tx = store.begin(&practice.name, now).await?;
-        tx.record_token(&stored).await?;
+        tx.record_token(&stored);
         let detail = json!({"token": stored.id, "source": stored.source, "expires": clock::to_text(expires)});
         tx.record(noted(
             &caller(&practice.name).actor,
@@ -184,7 +184,7 @@ impl Revoke {
         })?;
         let now = SystemClock.now();
         let mut tx = store.begin(&token.practice, now).await?;
-        tx.revoke_token(&id).await?;
+        tx.revoke_token(&id);
         tx.record(noted(
             &caller(&token.practice).actor,
             now,

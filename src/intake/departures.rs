@@ -46,8 +46,7 @@ impl Intake {
             users::name_of(Change::Departed),
             &caller.actor,
             &caller.request_id,
-        )
-        .await?;
+        );
         let detail = json!({"request": caller.request_id, "by_name": true});
         let entry = users::entry(
             &tx,
@@ -130,8 +129,8 @@ impl Intake {
     /// When the archive cannot be written; nothing is then.
     pub async fn apply_roles(&self, caller: &Caller, text: &str) -> Result<(), StoreError> {
         let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
-        tx.record_applied_roles(text).await?;
-        tx.replan_now(None).await?;
+        tx.record_applied_roles(text);
+        tx.replan_now(None);
         let entry = users::entry(
             &tx,
             caller,

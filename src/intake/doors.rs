@@ -56,7 +56,7 @@ pub(super) async fn plan_person(
     let plan = policy::plan(&situation, &desk.systems);
     known.person.needs_role = plan.needs_a_role;
     known.person.replan_at = plan.replan_at;
-    tx.update_person(&known.person).await?;
+    tx.update_person(&known.person);
     let is_departure = change == Change::Departed && !was_departed;
     let moved = make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes).await?;
     if is_departure {
@@ -75,7 +75,7 @@ async fn replan_whoever_forwards_to(tx: &mut WriteTx, leaver: &Known) -> Result<
         .map(str::to_owned)
         .collect();
     for person in tx.find_people_forwarding_to(&addresses).await? {
-        tx.replan_now(Some(&person)).await?;
+        tx.replan_now(Some(&person));
     }
     Ok(())
 }
@@ -203,7 +203,7 @@ async fn make_wishes(
                 text: "this system is no longer called: close it by hand and sign with `drawbridge attest`".to_owned(),
             });
         }
-        tx.record_door(&door, Lease::Release).await?;
+        tx.record_door(&door, Lease::Release);
         tx.record(wanted_entry(tx, &door));
     }
     Ok(moved)
@@ -281,7 +281,7 @@ async fn open_case(
         learned,
         deadline: latest.unwrap_or_else(|| crate::clock::after(learned, desk.close_within)),
     };
-    tx.record_case(&case).await?;
+    tx.record_case(&case);
     tx.record(Entry {
         at: learned,
         who: "bridge".to_owned(),

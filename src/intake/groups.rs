@@ -94,7 +94,7 @@ async fn record_group(
 ) -> Result<Option<Group>, crate::store::StoreError> {
     let Some(content) = after else {
         if let Some(before) = before {
-            tx.record_group_deleted(&before.id).await?;
+            tx.record_group_deleted(&before.id);
         }
         return Ok(None);
     };
@@ -106,6 +106,6 @@ async fn record_group(
         created: before.map_or(tx.now(), |before| before.created),
         modified: tx.now(),
     };
-    tx.record_group(&group).await?;
+    tx.record_group(&group);
     Ok(Some(group))
 }

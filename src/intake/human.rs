@@ -39,7 +39,7 @@ pub async fn retry(
             continue;
         }
         door.next_try = Some(now);
-        tx.record_door(&door, Lease::Keep).await?;
+        tx.record_door(&door, Lease::Keep);
         let detail = json!({"door": door.id, "generation": door.generation});
         let mut record = entry(
             &tx,
@@ -82,7 +82,7 @@ pub async fn attest(
     if let Err(reason) = door.attest(signed.generation, may_land_until, now) {
         return Ok(Err(reason));
     }
-    tx.record_door(&door, Lease::Release).await?;
+    tx.record_door(&door, Lease::Release);
     let detail = json!({
         "door": door.id,
         "way": door.way,

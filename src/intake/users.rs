@@ -39,8 +39,7 @@ impl Intake {
             .person_of(&mut tx, before.as_ref(), after.as_ref())
             .await?;
         let user = record_user(&mut tx, caller, &person, before.as_ref(), after).await?;
-        tx.record_change(&person, name_of(kind), &caller.actor, &caller.request_id)
-            .await?;
+        tx.record_change(&person, name_of(kind), &caller.actor, &caller.request_id);
         tx.record(accepted(
             &tx,
             caller,
@@ -73,7 +72,7 @@ impl Intake {
             return Ok(known);
         }
         let person = PersonId::generate();
-        tx.record_person(&person).await?;
+        tx.record_person(&person);
         Ok(person)
     }
 
@@ -103,8 +102,8 @@ async fn record_user(
 ) -> Result<Option<User>, crate::store::StoreError> {
     let Some(attributes) = after else {
         if let Some(before) = before {
-            tx.record_identifiers(person, &before.attributes).await?;
-            tx.record_user_deleted(&before.id).await?;
+            tx.record_identifiers(person, &before.attributes);
+            tx.record_user_deleted(&before.id);
         }
         return Ok(None);
     };
@@ -132,8 +131,8 @@ async fn record_user(
                 .strip_prefix("source:")
                 .unwrap_or(&caller.actor),
         );
-        tx.record_user(&source, &user).await?;
-        tx.record_identifiers(person, &user.attributes).await?;
+        tx.record_user(&source, &user);
+        tx.record_identifiers(person, &user.attributes);
     }
     Ok(Some(user))
 }

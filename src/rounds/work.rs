@@ -104,8 +104,8 @@ async fn announce(
         return Ok(None);
     }
     door.tries += 1;
-    tx.count_try(&door.id).await?;
-    tx.record_attempt(door, &attempt).await?;
+    tx.count_try(&door.id);
+    tx.record_attempt(door, &attempt);
     tx.record(notes::sent(door, &attempt));
     tx.commit().await?;
     Ok(Some(attempt))
@@ -173,7 +173,7 @@ async fn conclude(
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
     let completion = completion_of(&answer);
-    tx.complete_attempt(&attempt.id, &completion).await?;
+    tx.complete_attempt(&attempt.id, &completion);
     tx.record(notes::completed(door, attempt, &completion, now));
     if let Ok(outcome) = &answer {
         own_accounts(&mut tx, door, &outcome.accounts, now).await?;
@@ -198,8 +198,7 @@ async fn conclude(
         Err(error) => fail(system, door, error, now),
     };
     if holds {
-        tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release })
-            .await?;
+        tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release });
     }
     tx.commit().await?;
     Ok(goes_on && holds)
@@ -316,7 +315,7 @@ async fn read(
             tx.record(notes::read_failed(door, &error, now));
         }
     }
-    tx.record_door(door, Lease::Release).await?;
+    tx.record_door(door, Lease::Release);
     tx.close_case_when_done(door, notes::BRIDGE).await?;
     tx.commit().await
 }

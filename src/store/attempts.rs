@@ -4,7 +4,7 @@ use drawbridge_sdk::Receipt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Store, StoreError, WriteTx, row::Columns};
+use super::{Store, StoreError, WriteTx, row::Columns, statement::Statement};
 use crate::{
     clock,
     door::{Action, Attempt, Door},
@@ -110,15 +110,8 @@ impl Store {
 
 impl WriteTx {
     /// Records an attempt that is about to be made.
-    ///
-    /// # Errors
-    /// When the database cannot be written: then nothing may be sent.
-    pub async fn record_attempt(
-        &mut self,
-        door: &Door,
-        attempt: &Attempt,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
+    pub fn record_attempt(&mut self, door: &Door, attempt: &Attempt) {
+        let statement = Statement::new(
             "INSERT INTO attempt (practice, id, door, person, system, generation, action, round, fence, started,
                  answer_by, may_land_until, resolved, receipts)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '[]')",
@@ -134,24 +127,15 @@ impl WriteTx {
         .bind(attempt.fence)
         .bind(clock::to_text(attempt.started))
         .bind(clock::to_text(attempt.answer_by))
-        .bind(clock::to_text(attempt.may_land_until))
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(clock::to_text(attempt.may_land_until));
+        self.later(statement);
     }
 
     /// Records what became of an attempt, whoever holds the door by now.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn complete_attempt(
-        &mut self,
-        id: &AttemptId,
-        completion: &Completion,
-    ) -> Result<(), StoreError> {
+    pub fn complete_attempt(&mut self, id: &AttemptId, completion: &Completion) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        sqlx::query(
+        let statement = Statement::new(
             "UPDATE attempt SET finished = $1, resolved = $2, result = $3, failure = $4, failure_text = $5,
                  blocked = $6, sessions_ended = $7, receipts = $8 WHERE practice = $9 AND id = $10",
         )
@@ -164,10 +148,8 @@ impl WriteTx {
         .bind(completion.sessions_ended)
         .bind(serde_json::json!(completion.receipts).to_string())
         .bind(practice)
-        .bind(id.as_str())
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(id.as_str());
+        self.later(statement);
     }
 
     /// Until when something against a door's wish may have taken effect, as seen by a reading that
@@ -193,7 +175,7 @@ impl WriteTx {
         .bind(clock::to_text(began))
         .bind(opposite.as_str())
         .bind(door.generation)
-        .fetch_one(self.connection())
+        .fetch_one(self.connection().await?)
         .await?;
         row.maybe_time("until")
     }

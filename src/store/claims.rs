@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use sqlx::AssertSqlSafe;
 
 use super::{
-    Dialect, Store, StoreError, WriteTx,
+    Store, StoreError, WriteTx,
     doors::{door_columns, door_of},
     row::Columns,
+    statement::Statement,
 };
 use crate::{
     clock,
@@ -62,10 +63,6 @@ impl Store {
         is_unreachable: bool,
         now: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
-        let _writer = match self.dialect {
-            Dialect::Sqlite => Some(self.writer.lock().await),
-            Dialect::Postgres => None,
-        };
         let waited_since = now.checked_sub(LONG_WAIT).unwrap_or(Timestamp::MIN);
         let sql = format!(
             // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
@@ -91,7 +88,7 @@ impl Store {
             skip_locked = self.dialect.skip_locked(),
             columns = door_columns!(),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let statement = Statement::new(sql)
             .bind(owner)
             .bind(practice.as_str())
             .bind(system.as_str())
@@ -101,10 +98,12 @@ impl Store {
                 clock::to_text(waited_since)
             } else {
                 String::new()
-            })
-            .fetch_all(&self.pool)
-            .await?;
-        rows.iter().map(door_of).collect()
+            });
+        self.run_alone(statement)
+            .await?
+            .iter()
+            .map(door_of)
+            .collect()
     }
 
     /// Renews a lease. Answers false when the door was claimed or wished anew: the holder must stop.
@@ -112,22 +111,17 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn renew_lease(&self, door: &Door, owner: &str) -> Result<bool, StoreError> {
-        let _writer = match self.dialect {
-            Dialect::Sqlite => Some(self.writer.lock().await),
-            Dialect::Postgres => None,
-        };
         let sql = format!(
-            "UPDATE door SET lease_until = {lease} WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4",
+            "UPDATE door SET lease_until = {lease} WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4
+             RETURNING id",
             lease = self.dialect.time_in(LEASE.as_secs()),
         );
-        let done = sqlx::query(AssertSqlSafe(sql))
+        let statement = Statement::new(sql)
             .bind(door.practice.as_str())
             .bind(door.id.as_str())
             .bind(door.fence)
-            .bind(owner)
-            .execute(&self.pool)
-            .await?;
-        Ok(done.rows_affected() > 0)
+            .bind(owner);
+        Ok(!self.run_alone(statement).await?.is_empty())
     }
 
     /// Takes every lease away. Only for the one server of a SQLite file, whose lock proves that no
@@ -136,11 +130,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn release_all_leases(&self) -> Result<(), StoreError> {
-        let _writer = self.writer.lock().await;
-        sqlx::query(
+        self.run_alone(Statement::new(
             "UPDATE door SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL",
-        )
-        .execute(&self.pool)
+        ))
         .await?;
         Ok(())
     }
@@ -150,13 +142,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn release_leases_of(&self, owner: &str) -> Result<(), StoreError> {
-        let _writer = self.writer.lock().await;
-        sqlx::query(
+        let statement = Statement::new(
             "UPDATE door SET lease_owner = NULL, lease_until = NULL WHERE lease_owner = $1",
         )
-        .bind(owner)
-        .execute(&self.pool)
-        .await?;
+        .bind(owner);
+        self.run_alone(statement).await?;
         Ok(())
     }
 
@@ -169,18 +159,15 @@ impl Store {
         practice: &PracticeName,
         system: &SystemName,
         now: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let _writer = self.writer.lock().await;
-        let done = sqlx::query(
+    ) -> Result<usize, StoreError> {
+        let statement = Statement::new(
             "UPDATE door SET next_try = $1 WHERE practice = $2 AND system = $3 AND next_try > $1
-             AND failure IN ('retryable', 'credential')",
+             AND failure IN ('retryable', 'credential') RETURNING id",
         )
         .bind(clock::to_text(now))
         .bind(practice.as_str())
-        .bind(system.as_str())
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected())
+        .bind(system.as_str());
+        Ok(self.run_alone(statement).await?.len())
     }
 }
 
@@ -196,22 +183,18 @@ impl WriteTx {
         let row = sqlx::query(AssertSqlSafe(sql))
             .bind(practice)
             .bind(id.as_str())
-            .fetch_optional(self.connection())
+            .fetch_optional(self.connection().await?)
             .await?;
         row.map_or(Ok(false), |row| Ok(row.number("fence")? == fence))
     }
 
     /// Counts one more call for this wish.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn count_try(&mut self, id: &DoorId) -> Result<(), StoreError> {
+    pub fn count_try(&mut self, id: &DoorId) {
         let practice = self.practice().as_str().to_owned();
-        sqlx::query("UPDATE door SET tries = tries + 1 WHERE practice = $1 AND id = $2")
-            .bind(practice)
-            .bind(id.as_str())
-            .execute(self.connection())
-            .await?;
-        Ok(())
+        let statement =
+            Statement::new("UPDATE door SET tries = tries + 1 WHERE practice = $1 AND id = $2")
+                .bind(practice)
+                .bind(id.as_str());
+        self.later(statement);
     }
 }

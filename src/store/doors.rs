@@ -6,6 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 use super::{
     Store, StoreError, WriteTx,
     row::{Columns, corrupt},
+    statement::Statement,
 };
 use crate::{
     clock,
@@ -175,7 +176,7 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_doors_of(&mut self, person: &PersonId) -> Result<Vec<Door>, StoreError> {
         let (practice, lock) = (self.practice().clone(), self.dialect().lock_rows());
-        read_doors_of(self.connection(), &practice, person, lock).await
+        read_doors_of(self.connection().await?, &practice, person, lock).await
     }
 
     /// Whose mail goes to one of these addresses, as of this transaction.
@@ -191,7 +192,7 @@ impl WriteTx {
             "SELECT person, opening FROM door WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'",
         )
         .bind(practice)
-        .fetch_all(self.connection())
+        .fetch_all(self.connection().await?)
         .await?;
         let mut people = Vec::new();
         for row in &rows {
@@ -210,15 +211,12 @@ impl WriteTx {
     }
 
     /// Records a door: a new one, or a new state.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_door(&mut self, door: &Door, lease: Lease) -> Result<(), StoreError> {
+    pub fn record_door(&mut self, door: &Door, lease: Lease) {
         let opening = match &door.wanted {
             Wanted::Open(opening) => Some(serde_json::json!(opening).to_string()),
             Wanted::Closed => None,
         };
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO door (practice, id, person, system, way, wanted, opening, generation, reason, wanted_at,
                  deadline, departure_case, seen, seen_at, assurance, shut_at, sessions_ended, residual, fence,
                  lease_owner, lease_until, round, tries, due, next_try, sweep, failure, failure_text)
@@ -261,10 +259,8 @@ impl WriteTx {
         .bind(door.sweep)
         .bind(door.failure.as_ref().map(|failure| failure.class.as_str()))
         .bind(door.failure.as_ref().map(|failure| failure.text.clone()))
-        .bind(i64::from(lease == Lease::Keep))
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(i64::from(lease == Lease::Keep));
+        self.later(statement);
     }
 
     /// Records accounts a system returned for a door, whatever became of the call. One account has
@@ -280,7 +276,7 @@ impl WriteTx {
         let now = clock::to_text(self.now());
         let mut foreign = Vec::new();
         for account in accounts {
-            sqlx::query(
+            let statement = Statement::new(
                 "INSERT INTO door_account (practice, system, way, account, door, first_seen)
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
             )
@@ -289,9 +285,8 @@ impl WriteTx {
             .bind(door.way.as_str())
             .bind(account.as_str())
             .bind(door.id.as_str())
-            .bind(now.as_str())
-            .execute(self.connection())
-            .await?;
+            .bind(now.as_str());
+            self.later(statement);
             let row = sqlx::query(
                 "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
             )
@@ -299,7 +294,7 @@ impl WriteTx {
             .bind(door.system.as_str())
             .bind(door.way.as_str())
             .bind(account.as_str())
-            .fetch_one(self.connection())
+            .fetch_one(self.connection().await?)
             .await?;
             if row.text("door")? != door.id.as_str() {
                 foreign.push(account.clone());

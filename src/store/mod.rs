@@ -1,6 +1,7 @@
 //! THE ARCHIVE: all SQL, for SQLite and PostgreSQL from one text.
 //!
 //! - [`mod@write`]: the transaction every change goes through, which also writes the evidence
+//! - `line`, `book`, `statement`: how those who write at once share a commit
 //! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
@@ -8,41 +9,44 @@
 //! - [`tokens`]: who may push
 
 pub mod attempts;
+mod book;
 mod bookmarks;
 pub mod claims;
 mod dialect;
 pub mod doors;
+mod line;
 mod lower;
 pub mod persons;
 pub mod records;
 pub mod resources;
 mod row;
 pub mod search;
+mod statement;
 pub mod tokens;
 pub mod write;
 
 use std::{
+    collections::HashMap,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     str::FromStr,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use sqlx::{
     AnyPool, Executor,
-    any::{AnyConnectOptions, AnyPoolOptions},
+    any::{AnyConnectOptions, AnyPoolOptions, AnyRow},
 };
-use tokio::sync::Mutex;
 
-use self::row::Columns as _;
 pub use self::{
     dialect::Dialect,
     search::{Found, Search, Start},
     tokens::StoredToken,
     write::WriteTx,
 };
-use crate::ids::PracticeName;
+use self::{line::Line, row::Columns as _, statement::Statement};
+use crate::{evidence::chain, ids::PracticeName};
 
 /// The archive could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +98,9 @@ impl From<sqlx::Error> for StoreError {
 pub struct Store {
     pool: AnyPool,
     dialect: Dialect,
-    /// SQLite has one writer; waiting here is fair and needs no polling of the file.
-    writer: Arc<Mutex<()>>,
+    /// Who writes now: one line for SQLite, one for each practice on PostgreSQL.
+    lines: Arc<Mutex<HashMap<PracticeName, Arc<Line>>>>,
+    the_line: Arc<Line>,
     bookmarks: Arc<bookmarks::Bookmarks>,
 }
 
@@ -132,7 +137,8 @@ impl Store {
         let store = Self {
             pool,
             dialect,
-            writer: Arc::new(Mutex::new(())),
+            lines: Arc::default(),
+            the_line: Arc::default(),
             bookmarks: Arc::default(),
         };
         store.migrate().await?;
@@ -161,14 +167,12 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn ensure_practice(&self, practice: &PracticeName) -> Result<(), StoreError> {
-        let _writer = self.writer.lock().await;
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO practice (name, ledger_sequence, ledger_hash) VALUES ($1, 0, $2) ON CONFLICT (name) DO NOTHING",
         )
         .bind(practice.as_str())
-        .bind(crate::evidence::chain::to_hex(&crate::evidence::chain::GENESIS))
-        .execute(&self.pool)
-        .await?;
+        .bind(chain::to_hex(&chain::GENESIS));
+        self.run_alone(statement).await?;
         Ok(())
     }
 
@@ -185,16 +189,40 @@ impl Store {
         {
             return row.text("value");
         }
-        let _writer = self.writer.lock().await;
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO install (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING",
         )
         .bind(key)
-        .bind(new)
-        .execute(&self.pool)
-        .await?;
+        .bind(new);
+        self.run_alone(statement).await?;
         let row = sqlx::query(read).bind(key).fetch_one(&self.pool).await?;
         row.text("value")
+    }
+
+    /// Where those who write to a practice wait for each other. SQLite has one writer; waiting here is
+    /// fair and needs no polling of the file.
+    fn line(&self, practice: &PracticeName) -> Arc<Line> {
+        match self.dialect {
+            Dialect::Sqlite => Arc::clone(&self.the_line),
+            Dialect::Postgres => {
+                let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(lines.entry(practice.clone()).or_default())
+            }
+        }
+    }
+
+    /// Runs one statement that writes, in a transaction of its own, or on SQLite in the one that all
+    /// who write now share. Answers its rows once they are durable.
+    async fn run_alone(&self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+        match self.dialect {
+            Dialect::Sqlite => {
+                let mut turn = self.the_line.turn(&self.pool, self.dialect).await?;
+                let rows = statement.rows(turn.connection().await?).await?;
+                turn.done(|_| {}).await?;
+                Ok(rows)
+            }
+            Dialect::Postgres => Ok(statement.rows(&mut *self.pool.acquire().await?).await?),
+        }
     }
 
     /// Whether the database answers.

@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::{
     Store, StoreError, WriteTx,
     row::{Columns, placeholders},
+    statement::Statement,
 };
 use crate::{
     clock,
@@ -262,7 +263,7 @@ impl WriteTx {
         )
         .bind(practice.as_str())
         .bind(id.as_str())
-        .fetch_one(self.connection())
+        .fetch_one(self.connection().await?)
         .await?;
         let person = Person {
             id: row.text("id")?.into(),
@@ -277,7 +278,7 @@ impl WriteTx {
         )
         .bind(practice.as_str())
         .bind(id.as_str())
-        .fetch_optional(self.connection())
+        .fetch_optional(self.connection().await?)
         .await?;
         let user = row.as_ref().map(super::resources::user_of).transpose()?;
         Ok(Known { person, user })
@@ -309,7 +310,7 @@ impl WriteTx {
             for (kind, value) in borne {
                 query = query.bind(*kind).bind(folded(kind, value));
             }
-            for row in &query.fetch_all(self.connection()).await? {
+            for row in &query.fetch_all(self.connection().await?).await? {
                 let person: PersonId = row.text("person")?.into();
                 if !fitting.contains(&person) {
                     fitting.push(person);
@@ -340,36 +341,28 @@ impl WriteTx {
         .bind(practice)
         .bind(name)
         .bind(fold(name))
-        .fetch_optional(self.connection())
+        .fetch_optional(self.connection().await?)
         .await?;
         row.as_ref().map(super::resources::user_of).transpose()
     }
 
     /// Records a new person.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_person(&mut self, id: &PersonId) -> Result<(), StoreError> {
+    pub fn record_person(&mut self, id: &PersonId) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO person (practice, id, created, needs_role) VALUES ($1, $2, $3, 0)",
         )
         .bind(practice)
         .bind(id.as_str())
-        .bind(now)
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(now);
+        self.later(statement);
     }
 
     /// Records what became of a person.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn update_person(&mut self, person: &Person) -> Result<(), StoreError> {
+    pub fn update_person(&mut self, person: &Person) {
         let practice = self.practice().as_str().to_owned();
-        sqlx::query(
+        let statement = Statement::new(
             "UPDATE person SET needs_role = $1, roleless_since = $2, replan_at = $3, departed_at = $4
              WHERE practice = $5 AND id = $6",
         )
@@ -378,39 +371,25 @@ impl WriteTx {
         .bind(person.replan_at.map(clock::to_text))
         .bind(person.departed_at.map(clock::to_text))
         .bind(practice)
-        .bind(person.id.as_str())
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(person.id.as_str());
+        self.later(statement);
     }
 
     /// Makes a person, or everybody in the practice, due for planning again.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn replan_now(&mut self, person: Option<&PersonId>) -> Result<(), StoreError> {
+    pub fn replan_now(&mut self, person: Option<&PersonId>) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        sqlx::query(
+        let statement = Statement::new(
             "UPDATE person SET replan_at = $1 WHERE practice = $2 AND ($3 = '' OR id = $3)",
         )
         .bind(now)
         .bind(practice)
-        .bind(person.map_or("", PersonId::as_str))
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(person.map_or("", PersonId::as_str));
+        self.later(statement);
     }
 
     /// Records that the person bears the identifiers in these attributes now. Earlier ones stay.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_identifiers(
-        &mut self,
-        person: &PersonId,
-        attributes: &Attributes,
-    ) -> Result<(), StoreError> {
+    pub fn record_identifiers(&mut self, person: &PersonId, attributes: &Attributes) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
         // One statement may write a row only once.
@@ -429,16 +408,15 @@ impl WriteTx {
                      last_borne = excluded.last_borne",
                 rows.join(", ")
             );
-            let mut query = sqlx::query(AssertSqlSafe(sql))
+            let mut statement = Statement::new(sql)
                 .bind(practice.as_str())
                 .bind(person.as_str())
                 .bind(now.as_str());
             for ((kind, folded), value) in borne {
-                query = query.bind(*kind).bind(folded.as_str()).bind(*value);
+                statement = statement.bind(*kind).bind(folded.as_str()).bind(*value);
             }
-            query.execute(self.connection()).await?;
+            self.later(statement);
         }
-        Ok(())
     }
 
     /// People whose manager, as their User says, is this User or userName.
@@ -455,7 +433,7 @@ impl WriteTx {
         )
         .bind(practice)
         .bind(user.as_str())
-        .fetch_optional(self.connection())
+        .fetch_optional(self.connection().await?)
         .await?;
         row.map(|row| Ok(row.text("person")?.into())).transpose()
     }

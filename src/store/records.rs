@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Store, StoreError, WriteTx, row::Columns};
+use super::{Store, StoreError, WriteTx, book::AcceptedChange, row::Columns, statement::Statement};
 use crate::{
     clock,
     door::Door,
@@ -71,42 +71,30 @@ impl Store {
 
 impl WriteTx {
     /// Records an accepted change.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_change(
+    pub fn record_change(
         &mut self,
         person: &PersonId,
         kind: &str,
         who: &str,
         request_id: &str,
-    ) -> Result<ChangeId, StoreError> {
+    ) -> ChangeId {
         let id = ChangeId::generate();
-        let practice = self.practice().as_str().to_owned();
-        let now = clock::to_text(self.now());
-        sqlx::query(
-            "INSERT INTO accepted_change (practice, id, person, kind, who, request_id, accepted)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(practice)
-        .bind(id.as_str())
-        .bind(person.as_str())
-        .bind(kind)
-        .bind(who)
-        .bind(request_id)
-        .bind(now)
-        .execute(self.connection())
-        .await?;
-        Ok(id)
+        let accepted = clock::to_text(self.now());
+        self.record_accepted(AcceptedChange {
+            id: id.as_str().to_owned(),
+            person: person.as_str().to_owned(),
+            kind: kind.to_owned(),
+            who: who.to_owned(),
+            request_id: request_id.to_owned(),
+            accepted,
+        });
+        id
     }
 
     /// Opens a case.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_case(&mut self, case: &Case) -> Result<(), StoreError> {
+    pub fn record_case(&mut self, case: &Case) {
         let practice = self.practice().as_str().to_owned();
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO departure_case (practice, id, person, kind, learned, deadline) VALUES ($1, $2, $3, $4, $5, $6)",
         )
         .bind(practice)
@@ -114,10 +102,8 @@ impl WriteTx {
         .bind(case.person.as_str())
         .bind(case.kind)
         .bind(clock::to_text(case.learned))
-        .bind(clock::to_text(case.deadline))
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(clock::to_text(case.deadline));
+        self.later(statement);
     }
 
     /// Closes the case of a door once every door of it is green. Answers whether it was closed now.
@@ -141,15 +127,13 @@ impl WriteTx {
         {
             return Ok(false);
         }
-        let practice = self.practice().as_str().to_owned();
-        let done =
-            sqlx::query("UPDATE departure_case SET closed = $1 WHERE practice = $2 AND id = $3 AND closed IS NULL")
-                .bind(clock::to_text(now))
-                .bind(practice)
-                .bind(case.as_str())
-                .execute(self.connection())
-                .await?;
-        if done.rows_affected() == 0 {
+        let closed = Statement::new(
+            "UPDATE departure_case SET closed = $1 WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING id",
+        )
+        .bind(clock::to_text(now))
+        .bind(self.practice().as_str())
+        .bind(case.as_str());
+        if self.write_and_read(closed).await?.is_empty() {
             return Ok(false);
         }
         self.record(Entry {
@@ -161,19 +145,5 @@ impl WriteTx {
             detail: Map::from_iter([("case".to_owned(), Value::from(case.as_str()))]),
         });
         Ok(true)
-    }
-
-    /// Puts a role matrix into force.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_applied_roles(&mut self, text: &str) -> Result<(), StoreError> {
-        let practice = self.practice().as_str().to_owned();
-        sqlx::query("UPDATE practice SET applied_roles = $1 WHERE name = $2")
-            .bind(text)
-            .bind(practice)
-            .execute(self.connection())
-            .await?;
-        Ok(())
     }
 }

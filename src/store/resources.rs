@@ -6,7 +6,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 
 use super::{
     Store, StoreError, WriteTx,
-    row::{Columns, placeholders},
+    row::{Columns, placeholders, rows_of_placeholders},
+    statement::Statement,
 };
 use crate::{
     clock,
@@ -14,6 +15,9 @@ use crate::{
     people::{Group, GroupRef, Member, User, user},
     query::fold,
 };
+
+/// How many rows one statement writes: a body may name thousands.
+const AT_ONCE: usize = 100;
 
 const USER: &str = "SELECT id, person, attributes, version, created, modified FROM scim_user
     WHERE practice = $1 AND id = $2 AND deleted IS NULL";
@@ -204,7 +208,7 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_user(&mut self, id: &UserId) -> Result<Option<User>, StoreError> {
         let practice = self.practice().clone();
-        read_user(self.connection(), &practice, id).await
+        read_user(self.connection().await?, &practice, id).await
     }
 
     /// Finds a Group that was not deleted, as of this transaction.
@@ -213,7 +217,7 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_group(&mut self, id: &GroupId) -> Result<Option<Group>, StoreError> {
         let practice = self.practice().clone();
-        read_group(self.connection(), &practice, id).await
+        read_group(self.connection().await?, &practice, id).await
     }
 
     /// The groups a User is in, as of this transaction.
@@ -223,22 +227,15 @@ impl WriteTx {
     pub async fn groups_of(&mut self, user: &UserId) -> Result<Vec<GroupRef>, StoreError> {
         let practice = self.practice().clone();
         let users = std::slice::from_ref(user);
-        let mut groups = read_groups_of_all(self.connection(), &practice, users).await?;
+        let mut groups = read_groups_of_all(self.connection().await?, &practice, users).await?;
         Ok(groups.remove(user).unwrap_or_default())
     }
 
     /// Records a User: a new one, or a new version of one.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] when the userName or externalId is another User's.
-    pub async fn record_user(
-        &mut self,
-        source: &SourceName,
-        user: &User,
-    ) -> Result<(), StoreError> {
+    pub fn record_user(&mut self, source: &SourceName, user: &User) {
         let practice = self.practice().as_str().to_owned();
-        self.counts.users += i64::from(user.version == 1);
-        sqlx::query(
+        self.counts().users += i64::from(user.version == 1);
+        let statement = Statement::new(
             "INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active,
                  attributes, version, created, modified, deleted)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
@@ -258,66 +255,60 @@ impl WriteTx {
         .bind(serde_json::Value::Object(user.attributes.clone()).to_string())
         .bind(user.version)
         .bind(clock::to_text(user.created))
-        .bind(clock::to_text(user.modified))
-        .execute(self.connection())
-        .await?;
-        self.forget_emails(&user.id).await?;
-        for email in user::values(&user.attributes, "emails") {
-            sqlx::query(
-                "INSERT INTO scim_user_email (practice, user_id, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            )
-            .bind(practice.as_str())
-            .bind(user.id.as_str())
-            .bind(fold(email))
-            .execute(self.connection())
-            .await?;
+        .bind(clock::to_text(user.modified));
+        self.later(statement);
+        self.forget_emails(&user.id);
+        let emails = user::values(&user.attributes, "emails");
+        for emails in emails.chunks(AT_ONCE) {
+            let mut statement = Statement::new(format!(
+                "INSERT INTO scim_user_email (practice, user_id, email) VALUES {} ON CONFLICT DO NOTHING",
+                rows_of_placeholders(emails.len(), 3)
+            ));
+            for email in emails {
+                statement = statement
+                    .bind(practice.as_str())
+                    .bind(user.id.as_str())
+                    .bind(fold(email));
+            }
+            self.later(statement);
         }
-        Ok(())
     }
 
-    async fn forget_emails(&mut self, id: &UserId) -> Result<(), StoreError> {
+    fn forget_emails(&mut self, id: &UserId) {
         let practice = self.practice().as_str().to_owned();
-        sqlx::query("DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2")
-            .bind(practice)
-            .bind(id.as_str())
-            .execute(self.connection())
-            .await?;
-        Ok(())
+        let statement =
+            Statement::new("DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2")
+                .bind(practice)
+                .bind(id.as_str());
+        self.later(statement);
     }
 
     /// Marks a User as deleted and takes it out of every group. The person stays.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_user_deleted(&mut self, id: &UserId) -> Result<(), StoreError> {
+    pub fn record_user_deleted(&mut self, id: &UserId) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        self.counts.users -= 1;
-        self.counts.users_removed += 1;
-        sqlx::query(
+        self.counts().users -= 1;
+        self.counts().users_removed += 1;
+        let statement = Statement::new(
             "UPDATE scim_user SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
         )
         .bind(now)
         .bind(practice.as_str())
-        .bind(id.as_str())
-        .execute(self.connection())
-        .await?;
-        sqlx::query("DELETE FROM scim_group_member WHERE practice = $1 AND value = $2")
-            .bind(practice.as_str())
-            .bind(id.as_str())
-            .execute(self.connection())
-            .await?;
-        self.forget_emails(id).await
+        .bind(id.as_str());
+        self.later(statement);
+        let statement =
+            Statement::new("DELETE FROM scim_group_member WHERE practice = $1 AND value = $2")
+                .bind(practice.as_str())
+                .bind(id.as_str());
+        self.later(statement);
+        self.forget_emails(id);
     }
 
     /// Records a Group: a new one, or a new version of one, with its members.
-    ///
-    /// # Errors
-    /// [`StoreError::Taken`] when the displayName is another Group's.
-    pub async fn record_group(&mut self, group: &Group) -> Result<(), StoreError> {
+    pub fn record_group(&mut self, group: &Group) {
         let practice = self.practice().as_str().to_owned();
-        self.counts.groups += i64::from(group.version == 1);
-        sqlx::query(
+        self.counts().groups += i64::from(group.version == 1);
+        let statement = Statement::new(
             "INSERT INTO scim_group (practice, id, display_name, external_id, attributes, version, created, modified,
                  deleted)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)
@@ -332,53 +323,50 @@ impl WriteTx {
         .bind(serde_json::Value::Object(group.attributes.clone()).to_string())
         .bind(group.version)
         .bind(clock::to_text(group.created))
-        .bind(clock::to_text(group.modified))
-        .execute(self.connection())
-        .await?;
-        self.forget_members(&group.id).await?;
-        for (position, member) in (0_i64..).zip(&group.members) {
-            sqlx::query(
+        .bind(clock::to_text(group.modified));
+        self.later(statement);
+        self.forget_members(&group.id);
+        let members: Vec<_> = (0_i64..).zip(&group.members).collect();
+        for members in members.chunks(AT_ONCE) {
+            let mut statement = Statement::new(format!(
                 "INSERT INTO scim_group_member (practice, group_id, value, position, display)
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-            )
-            .bind(practice.as_str())
-            .bind(group.id.as_str())
-            .bind(member.value.as_str())
-            .bind(position)
-            .bind(member.display.clone())
-            .execute(self.connection())
-            .await?;
+                 VALUES {} ON CONFLICT DO NOTHING",
+                rows_of_placeholders(members.len(), 5)
+            ));
+            for (position, member) in members {
+                statement = statement
+                    .bind(practice.as_str())
+                    .bind(group.id.as_str())
+                    .bind(member.value.as_str())
+                    .bind(*position)
+                    .bind(member.display.as_deref());
+            }
+            self.later(statement);
         }
-        Ok(())
     }
 
-    async fn forget_members(&mut self, id: &GroupId) -> Result<(), StoreError> {
+    fn forget_members(&mut self, id: &GroupId) {
         let practice = self.practice().as_str().to_owned();
-        sqlx::query("DELETE FROM scim_group_member WHERE practice = $1 AND group_id = $2")
-            .bind(practice)
-            .bind(id.as_str())
-            .execute(self.connection())
-            .await?;
-        Ok(())
+        let statement =
+            Statement::new("DELETE FROM scim_group_member WHERE practice = $1 AND group_id = $2")
+                .bind(practice)
+                .bind(id.as_str());
+        self.later(statement);
     }
 
     /// Marks a Group as deleted; nobody is in it any more.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_group_deleted(&mut self, id: &GroupId) -> Result<(), StoreError> {
+    pub fn record_group_deleted(&mut self, id: &GroupId) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        self.counts.groups -= 1;
-        self.counts.groups_removed += 1;
-        sqlx::query(
+        self.counts().groups -= 1;
+        self.counts().groups_removed += 1;
+        let statement = Statement::new(
             "UPDATE scim_group SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",
         )
         .bind(now)
         .bind(practice)
-        .bind(id.as_str())
-        .execute(self.connection())
-        .await?;
-        self.forget_members(id).await
+        .bind(id.as_str());
+        self.later(statement);
+        self.forget_members(id);
     }
 }

@@ -58,3 +58,11 @@ pub(super) fn placeholders(first: usize, count: usize) -> String {
         .collect::<Vec<_>>()
         .join(", ")
 }
+
+/// `($1, $2), ($3, $4), ...`: placeholders for rows of so many columns.
+pub(super) fn rows_of_placeholders(rows: usize, columns: usize) -> String {
+    (0..rows)
+        .map(|row| format!("({})", placeholders(1 + row * columns, columns)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

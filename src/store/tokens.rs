@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 
-use super::{Store, StoreError, row::Columns};
+use super::{Store, StoreError, row::Columns, statement::Statement};
 use crate::{
     clock,
     ids::{PracticeName, SourceName, TokenId},
@@ -68,12 +68,9 @@ fn token_of(row: &AnyRow) -> Result<StoredToken, StoreError> {
 
 impl super::WriteTx {
     /// Records a new token.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn record_token(&mut self, token: &StoredToken) -> Result<(), StoreError> {
+    pub fn record_token(&mut self, token: &StoredToken) {
         let created = clock::to_text(self.now());
-        sqlx::query(
+        let statement = Statement::new(
             "INSERT INTO token (id, hash, practice, source, created, expires, revoked) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(token.id.as_str())
@@ -82,21 +79,14 @@ impl super::WriteTx {
         .bind(token.source.as_str())
         .bind(created)
         .bind(clock::to_text(token.expires))
-        .bind(i64::from(token.revoked))
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        .bind(i64::from(token.revoked));
+        self.later(statement);
     }
 
     /// Makes a token stop working.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn revoke_token(&mut self, id: &TokenId) -> Result<(), StoreError> {
-        sqlx::query("UPDATE token SET revoked = 1 WHERE id = $1")
-            .bind(id.as_str())
-            .execute(self.connection())
-            .await?;
-        Ok(())
+    pub fn revoke_token(&mut self, id: &TokenId) {
+        let statement =
+            Statement::new("UPDATE token SET revoked = 1 WHERE id = $1").bind(id.as_str());
+        self.later(statement);
     }
 }

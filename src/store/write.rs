@@ -1,41 +1,31 @@
 //! The transaction every change goes through. Its evidence commits with it or not at all.
 
-use jiff::Timestamp;
-use sqlx::{Any, AnyConnection, Transaction};
-use tokio::sync::OwnedMutexGuard;
+use std::sync::Arc;
 
-use super::{Store, StoreError, row::Columns};
-use crate::{
-    evidence::{Entry, chain},
-    ids::PracticeName,
+use jiff::Timestamp;
+use sqlx::{AnyConnection, any::AnyRow};
+
+use super::{
+    Dialect, Store, StoreError,
+    book::{AcceptedChange, Counts, Page},
+    line::Turn,
+    statement::Statement,
 };
+use crate::{evidence::Entry, ids::PracticeName};
 
 /// An open write transaction in one practice.
 ///
 /// It holds the practice's chain head, so that writers to one practice follow each other and what was
-/// read inside it still stands at the commit. Dropped without [`WriteTx::commit`], nothing is written.
+/// read inside it still stands at the commit. What is recorded is written before the next reading, or at
+/// the commit: then it is told whether a unique value was taken. Dropped without [`WriteTx::commit`],
+/// nothing is written.
 #[derive(Debug)]
 pub struct WriteTx {
-    transaction: Transaction<'static, Any>,
+    turn: Turn,
     practice: PracticeName,
-    dialect: super::Dialect,
-    applied_roles: Option<String>,
+    applied_roles: Option<Arc<str>>,
     now: Timestamp,
-    sequence: i64,
-    head: chain::Hash,
-    entries: Vec<Entry>,
-    pub(super) counts: Counts,
-    // After `transaction`: the next writer starts when this one is over.
-    _writer: Option<OwnedMutexGuard<()>>,
-}
-
-/// By how much the numbers of resources change.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) users: i64,
-    pub(super) users_removed: i64,
-    pub(super) groups: i64,
-    pub(super) groups_removed: i64,
+    page: Page,
 }
 
 impl Store {
@@ -48,29 +38,15 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<WriteTx, StoreError> {
-        let writer = match self.dialect {
-            super::Dialect::Sqlite => Some(self.writer.clone().lock_owned().await),
-            super::Dialect::Postgres => None,
-        };
-        let mut transaction = self.pool.begin_with(self.dialect.begin_write()).await?;
-        let head = sqlx::query(self.dialect.lock_chain_head())
-            .bind(practice.as_str())
-            .fetch_optional(&mut *transaction)
-            .await?
-            .ok_or_else(|| StoreError::Corrupt(format!("practice `{practice}` has no row")))?;
-        let hash = chain::from_hex(&head.text("ledger_hash")?)
-            .ok_or_else(|| super::row::corrupt("ledger_hash"))?;
+        let line = self.line(practice);
+        let mut turn = line.turn(&self.pool, self.dialect).await?;
+        let applied_roles = turn.book(practice).await?.applied_roles.clone();
         Ok(WriteTx {
-            transaction,
+            turn,
             practice: practice.clone(),
-            dialect: self.dialect,
-            applied_roles: head.maybe_text("applied_roles")?,
+            applied_roles,
             now,
-            sequence: head.number("ledger_sequence")?,
-            head: hash,
-            entries: Vec::new(),
-            counts: Counts::default(),
-            _writer: writer,
+            page: Page::default(),
         })
     }
 }
@@ -91,17 +67,48 @@ impl WriteTx {
         self.applied_roles.as_deref()
     }
 
-    pub(super) const fn dialect(&self) -> super::Dialect {
-        self.dialect
+    /// Puts a role matrix into force.
+    pub fn record_applied_roles(&mut self, text: &str) {
+        self.applied_roles = Some(text.into());
+        let statement = Statement::new("UPDATE practice SET applied_roles = $1 WHERE name = $2")
+            .bind(text)
+            .bind(self.practice.as_str());
+        self.later(statement);
+    }
+
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.turn.dialect()
     }
 
     /// Adds a record to the evidence, written at the commit.
     pub fn record(&mut self, entry: Entry) {
-        self.entries.push(entry);
+        self.page.entries.push(entry);
     }
 
-    pub(super) fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.transaction
+    pub(super) fn record_accepted(&mut self, change: AcceptedChange) {
+        self.page.changes.push(change);
+    }
+
+    pub(super) const fn counts(&mut self) -> &mut Counts {
+        &mut self.page.counts
+    }
+
+    /// Has a statement run before the next reading, or at the commit.
+    pub(super) fn later(&mut self, statement: Statement) {
+        self.turn.later(statement);
+    }
+
+    /// The connection, for reading what stands once all that was recorded is written.
+    pub(super) async fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
+        self.turn.connection().await
+    }
+
+    /// Writes now, and answers the rows the statement returns.
+    pub(super) async fn write_and_read(
+        &mut self,
+        statement: Statement,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        Ok(statement.rows(self.connection().await?).await?)
     }
 
     /// Runs any statement, to show what the database itself refuses.
@@ -110,47 +117,30 @@ impl WriteTx {
     /// With what the database says.
     #[doc(hidden)]
     pub async fn execute_for_tests(&mut self, statement: &'static str) -> Result<(), StoreError> {
-        sqlx::query(statement)
-            .execute(&mut *self.transaction)
-            .await?;
+        self.later(Statement::new(statement));
+        self.connection().await?;
         Ok(())
     }
 
-    /// Writes the evidence and makes everything durable.
+    /// Writes the evidence and makes everything durable, together with others that write now.
     ///
     /// # Errors
-    /// When the database cannot be written; nothing is then.
-    pub async fn commit(mut self) -> Result<(), StoreError> {
-        if self.entries.is_empty() && self.counts == Counts::default() {
-            return Ok(self.transaction.commit().await?);
-        }
-        for entry in std::mem::take(&mut self.entries) {
-            self.sequence += 1;
-            let text = entry.to_text(&self.practice, self.sequence);
-            self.head = chain::link(&self.head, &chain::text_hash(&text));
-            sqlx::query("INSERT INTO evidence (practice, sequence, person, text, hash) VALUES ($1, $2, $3, $4, $5)")
-                .bind(self.practice.as_str())
-                .bind(self.sequence)
-                .bind(entry.person.as_ref().map(|person| person.as_str().to_owned()))
-                .bind(text)
-                .bind(chain::to_hex(&self.head))
-                .execute(&mut *self.transaction)
-                .await?;
-        }
-        sqlx::query(
-            "UPDATE practice SET ledger_sequence = $1, ledger_hash = $2, user_count = user_count + $3,
-                 user_removals = user_removals + $4, group_count = group_count + $5,
-                 group_removals = group_removals + $6 WHERE name = $7",
-        )
-            .bind(self.sequence)
-            .bind(chain::to_hex(&self.head))
-            .bind(self.counts.users)
-            .bind(self.counts.users_removed)
-            .bind(self.counts.groups)
-            .bind(self.counts.groups_removed)
-            .bind(self.practice.as_str())
-            .execute(&mut *self.transaction)
-            .await?;
-        Ok(self.transaction.commit().await?)
+    /// [`StoreError::Taken`] when a unique value is another's; or the database cannot be written.
+    /// Nothing of it is written then.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self {
+            turn,
+            practice,
+            applied_roles,
+            page,
+            ..
+        } = self;
+        turn.done(|books| {
+            if let Some(book) = books.get_mut(&practice) {
+                book.applied_roles = applied_roles;
+                book.add(page);
+            }
+        })
+        .await
     }
 }

@@ -1,6 +1,7 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
 mod search;
+mod together;
 
 use drawbridge::{
     clock::Clock as _,
@@ -15,6 +16,11 @@ use crate::support::{TestApp, person};
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
     the_database_finds_what_the_filter_says,
+};
+use together::{
+    a_change_refused_in_the_middle_leaves_no_trace,
+    nobody_is_told_it_was_written_when_the_disk_was_full, whoever_goes_away_takes_nobody_with_them,
+    whoever_loses_loses_alone,
 };
 
 /// Each promise as a test on SQLite, and on a real PostgreSQL where one may be started.
@@ -51,6 +57,10 @@ suite!(
     the_database_finds_what_the_filter_says,
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
     simultaneous_changes_follow_each_other,
+    whoever_loses_loses_alone,
+    whoever_goes_away_takes_nobody_with_them,
+    a_change_refused_in_the_middle_leaves_no_trace,
+    nobody_is_told_it_was_written_when_the_disk_was_full,
     a_claim_is_held_by_one_worker,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
     a_whole_departure_is_carried_through,
@@ -130,7 +140,7 @@ async fn what_was_not_committed_was_never_written(app: &TestApp) {
     let somebody = PersonId::generate();
 
     let mut tx = app.begin().await;
-    tx.record_person(&somebody).await.unwrap();
+    tx.record_person(&somebody);
     tx.record(entry(&somebody, app));
     drop(tx);
 
@@ -288,7 +298,7 @@ async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &Test
             None,
             app.clock.now(),
         );
-        tx.record_door(door, Lease::Release).await.unwrap();
+        tx.record_door(door, Lease::Release);
     }
     tx.commit().await.unwrap();
 

@@ -67,7 +67,7 @@ pub(super) async fn token(store: &Store, practice: &PracticeName) -> Result<Stri
     )
     .map_err(|error| CliError::Problem(error.to_string()))?;
     let mut tx = store.begin(practice, now).await?;
-    tx.record_token(&stored).await?;
+    tx.record_token(&stored);
     tx.commit().await?;
     Ok(token)
 }

@@ -1,0 +1,155 @@
+//! What a commit adds to a practice's books: the evidence chained on, the changes accepted, and how many
+//! resources there are.
+
+use std::sync::Arc;
+
+use sqlx::AnyConnection;
+
+use super::{
+    Dialect, StoreError,
+    row::{self, Columns, rows_of_placeholders},
+    statement::Statement,
+};
+use crate::{
+    evidence::{Entry, chain},
+    ids::PracticeName,
+};
+
+/// How many rows one statement writes.
+const AT_ONCE: usize = 250;
+
+/// The books of one practice within one transaction.
+#[derive(Debug)]
+pub(super) struct Book {
+    sequence: i64,
+    head: chain::Hash,
+    /// The role matrix in force, as text.
+    pub(super) applied_roles: Option<Arc<str>>,
+    page: Page,
+}
+
+/// What one writer adds.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) entries: Vec<Entry>,
+    pub(super) changes: Vec<AcceptedChange>,
+    pub(super) counts: Counts,
+}
+
+/// An accepted change, as it is listed.
+#[derive(Debug)]
+pub(super) struct AcceptedChange {
+    pub(super) id: String,
+    pub(super) person: String,
+    pub(super) kind: String,
+    pub(super) who: String,
+    pub(super) request_id: String,
+    pub(super) accepted: String,
+}
+
+/// By how much the numbers of resources change.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) users: i64,
+    pub(super) users_removed: i64,
+    pub(super) groups: i64,
+    pub(super) groups_removed: i64,
+}
+
+impl Book {
+    /// Opens the books at the head of the chain, and keeps others from moving it until the commit.
+    pub(super) async fn open(
+        practice: &PracticeName,
+        dialect: Dialect,
+        connection: &mut AnyConnection,
+    ) -> Result<Self, StoreError> {
+        let head = sqlx::query(dialect.lock_chain_head())
+            .bind(practice.as_str())
+            .fetch_optional(connection)
+            .await?
+            .ok_or_else(|| StoreError::Corrupt(format!("practice `{practice}` has no row")))?;
+        Ok(Self {
+            sequence: head.number("ledger_sequence")?,
+            head: chain::from_hex(&head.text("ledger_hash")?)
+                .ok_or_else(|| row::corrupt("ledger_hash"))?,
+            applied_roles: head.maybe_text("applied_roles")?.map(Arc::from),
+            page: Page::default(),
+        })
+    }
+
+    /// Adds what one writer has done.
+    pub(super) fn add(&mut self, mut page: Page) {
+        self.page.entries.append(&mut page.entries);
+        self.page.changes.append(&mut page.changes);
+        self.page.counts.users += page.counts.users;
+        self.page.counts.users_removed += page.counts.users_removed;
+        self.page.counts.groups += page.counts.groups;
+        self.page.counts.groups_removed += page.counts.groups_removed;
+    }
+
+    /// The statements that write it.
+    pub(super) fn write(mut self, practice: &PracticeName, statements: &mut Vec<Statement>) {
+        let page = std::mem::take(&mut self.page);
+        if page.entries.is_empty() && page.changes.is_empty() && page.counts == Counts::default() {
+            return;
+        }
+        for changes in page.changes.chunks(AT_ONCE) {
+            statements.push(insert_changes(practice, changes));
+        }
+        for entries in page.entries.chunks(AT_ONCE) {
+            statements.push(self.insert_entries(practice, entries));
+        }
+        statements.push(
+            Statement::new(
+                "UPDATE practice SET ledger_sequence = $1, ledger_hash = $2, user_count = user_count + $3,
+                     user_removals = user_removals + $4, group_count = group_count + $5,
+                     group_removals = group_removals + $6 WHERE name = $7",
+            )
+            .bind(self.sequence)
+            .bind(chain::to_hex(&self.head))
+            .bind(page.counts.users)
+            .bind(page.counts.users_removed)
+            .bind(page.counts.groups)
+            .bind(page.counts.groups_removed)
+            .bind(practice.as_str()),
+        );
+    }
+
+    fn insert_entries(&mut self, practice: &PracticeName, entries: &[Entry]) -> Statement {
+        let mut statement = Statement::new(format!(
+            "INSERT INTO evidence (practice, sequence, person, text, hash) VALUES {}",
+            rows_of_placeholders(entries.len(), 5)
+        ))
+        .once();
+        for entry in entries {
+            self.sequence += 1;
+            let text = entry.to_text(practice, self.sequence);
+            self.head = chain::link(&self.head, &chain::text_hash(&text));
+            statement = statement
+                .bind(practice.as_str())
+                .bind(self.sequence)
+                .bind(entry.person.as_ref().map(|person| person.as_str()))
+                .bind(text)
+                .bind(chain::to_hex(&self.head));
+        }
+        statement
+    }
+}
+
+fn insert_changes(practice: &PracticeName, changes: &[AcceptedChange]) -> Statement {
+    let statement = Statement::new(format!(
+        "INSERT INTO accepted_change (practice, id, person, kind, who, request_id, accepted) VALUES {}",
+        rows_of_placeholders(changes.len(), 7)
+    ))
+    .once();
+    changes.iter().fold(statement, |statement, change| {
+        statement
+            .bind(practice.as_str())
+            .bind(change.id.as_str())
+            .bind(change.person.as_str())
+            .bind(change.kind.as_str())
+            .bind(change.who.as_str())
+            .bind(change.request_id.as_str())
+            .bind(change.accepted.as_str())
+    })
+}

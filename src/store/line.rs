@@ -1,0 +1,308 @@
+//! Writers in line. Each goes on in the transaction the one before left open, and one commit makes what
+//! all of them wrote durable: waiting for the disk is what costs most, and it costs the same for one as
+//! for many.
+//!
+//! - Nobody is told that something was written before the commit that holds it.
+//! - A writer that gives up takes back what it wrote itself, and nothing else.
+//! - When the database fails, everybody in that transaction is told so.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard, oneshot},
+};
+
+use super::{
+    Dialect, StoreError,
+    book::Book,
+    statement::{Statement, run_all},
+};
+use crate::ids::PracticeName;
+
+/// How many share one commit at most; PostgreSQL keeps track of so many savepoints without effort.
+const MOST: usize = 64;
+
+/// Those who want to write, one after the other: on SQLite everybody, on PostgreSQL those of one
+/// practice.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    open: Arc<Mutex<Option<Batch>>>,
+    waiting: AtomicUsize,
+}
+
+/// The books of the practices written to, as they will be.
+type Books = BTreeMap<PracticeName, Book>;
+
+/// A transaction that several share.
+#[derive(Debug)]
+pub(super) struct Batch {
+    transaction: Transaction<'static, Any>,
+    dialect: Dialect,
+    books: Books,
+    /// Those who have written and wait for the commit.
+    members: Vec<oneshot::Sender<Result<(), String>>>,
+    /// Whether a savepoint tells what all members wrote.
+    has_savepoint: bool,
+}
+
+/// The right to write now. Dropped without [`Turn::done`], what was written in it is taken back.
+#[derive(Debug)]
+pub(super) struct Turn {
+    line: Arc<Line>,
+    dialect: Dialect,
+    guard: Option<OwnedMutexGuard<Option<Batch>>>,
+    later: Vec<Statement>,
+    /// Whether something of it could not be written.
+    has_failed: bool,
+}
+
+impl Line {
+    /// Waits for its turn.
+    ///
+    /// # Errors
+    /// When no transaction can be begun.
+    pub(super) async fn turn(
+        self: &Arc<Self>,
+        pool: &AnyPool,
+        dialect: Dialect,
+    ) -> Result<Turn, StoreError> {
+        let mut queued = Queued::new(self);
+        let mut guard = Arc::clone(&self.open).lock_owned().await;
+        queued.is_served = true;
+        drop(queued);
+        if guard.is_none() {
+            *guard = Some(Batch {
+                transaction: pool.begin_with(dialect.begin_write()).await?,
+                dialect,
+                books: BTreeMap::new(),
+                members: Vec::new(),
+                has_savepoint: false,
+            });
+        }
+        Ok(Turn {
+            line: Arc::clone(self),
+            dialect,
+            guard: Some(guard),
+            later: Vec::new(),
+            has_failed: false,
+        })
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+}
+
+/// Counts as waiting. Whoever hands over relies on somebody who waits to commit; one that stops waiting
+/// sees to it that somebody does.
+struct Queued<'a> {
+    line: &'a Arc<Line>,
+    is_served: bool,
+}
+
+impl<'a> Queued<'a> {
+    fn new(line: &'a Arc<Line>) -> Self {
+        line.waiting.fetch_add(1, Ordering::SeqCst);
+        Self {
+            line,
+            is_served: false,
+        }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.line.waiting.fetch_sub(1, Ordering::SeqCst);
+        if self.is_served {
+            return;
+        }
+        let line = Arc::clone(self.line);
+        // Without a runtime the process is ending, and nobody waits for an answer.
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                let guard = Arc::clone(&line.open).lock_owned().await;
+                commit_unless_waited_for(&line, guard).await;
+            });
+        }
+    }
+}
+
+async fn commit_unless_waited_for(line: &Line, mut guard: OwnedMutexGuard<Option<Batch>>) {
+    if !line.is_waited_for()
+        && let Some(batch) = guard.take()
+    {
+        batch.commit().await;
+    }
+}
+
+impl Turn {
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The books of a practice, opened if they are not.
+    ///
+    /// # Errors
+    /// When the practice has none, or the database does not answer.
+    pub(super) async fn book(&mut self, practice: &PracticeName) -> Result<&Book, StoreError> {
+        let batch = self.batch()?;
+        match batch.books.entry(practice.clone()) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(closed) => {
+                let book = Book::open(practice, batch.dialect, &mut batch.transaction).await?;
+                Ok(closed.insert(book))
+            }
+        }
+    }
+
+    /// The shared transaction.
+    fn batch(&mut self) -> Result<&mut Batch, StoreError> {
+        self.guard
+            .as_mut()
+            .and_then(|guard| guard.as_mut())
+            .ok_or_else(|| StoreError::Unavailable("the transaction is over".to_owned()))
+    }
+
+    /// Has a statement run before the next reading, or at the end.
+    pub(super) fn later(&mut self, statement: Statement) {
+        self.later.push(statement);
+    }
+
+    /// The connection, once all that waits was written.
+    pub(super) async fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
+        let later = std::mem::take(&mut self.later);
+        let dialect = self.dialect;
+        if !later.is_empty() {
+            let had_failed = std::mem::replace(&mut self.has_failed, true);
+            run_all(later, dialect, &mut self.batch()?.transaction).await?;
+            self.has_failed = had_failed;
+        }
+        Ok(&mut self.batch()?.transaction)
+    }
+
+    /// Ends the turn and waits until everything is durable. `note` adds to the books what belongs
+    /// to what was written.
+    ///
+    /// # Errors
+    /// When the database cannot be written; nothing of this turn is then.
+    pub(super) async fn done(mut self, note: impl FnOnce(&mut Books)) -> Result<(), StoreError> {
+        let (is_first, is_last, has_savepoint) = {
+            let batch = self.batch()?;
+            let members = batch.members.len();
+            (members == 0, members + 1 >= MOST, batch.has_savepoint)
+        };
+        let hands_over = !is_last && self.line.is_waited_for();
+        debug_assert!(
+            is_first || has_savepoint,
+            "a later member can be taken back"
+        );
+        if hands_over {
+            if has_savepoint {
+                self.later(Statement::new("RELEASE SAVEPOINT written"));
+            }
+            self.later(Statement::new("SAVEPOINT written"));
+        }
+        self.connection().await?;
+        if self.has_failed {
+            return Err(StoreError::Unavailable(
+                "a part of this could not be written".to_owned(),
+            ));
+        }
+        let (told, answer) = oneshot::channel();
+        let batch = self.batch()?;
+        batch.has_savepoint |= hands_over;
+        note(&mut batch.books);
+        batch.members.push(told);
+        if let Some(guard) = self.guard.take() {
+            let line = Arc::clone(&self.line);
+            if !(hands_over && line.is_waited_for()) {
+                // A task of its own: a caller that goes away must not take the others with it.
+                tokio::spawn(async move {
+                    let mut guard = guard;
+                    if let Some(batch) = guard.take() {
+                        batch.commit().await;
+                    }
+                });
+            }
+        }
+        match answer.await {
+            Ok(done) => done.map_err(StoreError::Unavailable),
+            Err(_) => Err(StoreError::Unavailable(
+                "the server stopped before the commit".to_owned(),
+            )),
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(mut guard) = self.guard.take() else {
+            return;
+        };
+        let line = Arc::clone(&self.line);
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        runtime.spawn(async move {
+            if let Some(batch) = guard.take() {
+                *guard = batch.without_the_last().await;
+            }
+            commit_unless_waited_for(&line, guard).await;
+        });
+    }
+}
+
+impl Batch {
+    /// What is left when the writer whose turn it was gives up.
+    async fn without_the_last(mut self) -> Option<Self> {
+        if self.members.is_empty() {
+            let _ = self.transaction.rollback().await;
+            return None;
+        }
+        // After some failures (a full disk) SQLite has rolled everything back, the savepoint too. Then
+        // this fails, and nobody may be told that anything was written.
+        let taken_back = sqlx::query("ROLLBACK TO SAVEPOINT written")
+            .execute(&mut *self.transaction)
+            .await;
+        match taken_back {
+            Ok(_) => Some(self),
+            Err(error) => {
+                let _ = self.transaction.rollback().await;
+                tell(self.members, &Err(error.to_string()));
+                None
+            }
+        }
+    }
+
+    /// Writes the books, makes everything durable and tells everybody.
+    async fn commit(mut self) {
+        let done = match self.write_books().await {
+            Ok(()) => self.transaction.commit().await,
+            Err(error) => Err(error),
+        };
+        tell(self.members, &done.map_err(|error| error.to_string()));
+    }
+
+    async fn write_books(&mut self) -> sqlx::Result<()> {
+        let mut statements = Vec::new();
+        for (practice, book) in std::mem::take(&mut self.books) {
+            book.write(&practice, &mut statements);
+        }
+        run_all(statements, self.dialect, &mut self.transaction).await
+    }
+}
+
+fn tell(members: Vec<oneshot::Sender<Result<(), String>>>, done: &Result<(), String>) {
+    for member in members {
+        // Whoever does not listen any more has gone away.
+        let _ = member.send(done.clone());
+    }
+}

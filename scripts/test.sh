@@ -5,6 +5,9 @@ set -uo pipefail
 
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 
+# A test holds both ends of a thousand connections.
+ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true
+
 CACHE=${DRAWBRIDGE_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/drawbridge-tests}
 export DRAWBRIDGE_TEST_CACHE=$CACHE
 CARGO_DENY_VERSION=0.20.2

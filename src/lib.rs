@@ -6,7 +6,8 @@
 //! - [`cli`]: one file per subcommand
 //! - [`app`]: wiring only
 //! - [`config`]: settings as written and as used
-//! - [`clock`], [`ids`], [`telemetry`], [`lifecycle`], [`tls`]: time, ids, logs, health and stopping, TLS
+//! - [`clock`], [`ids`], [`telemetry`], [`lifecycle`]: time, ids, logs, health and stopping
+//! - [`listener`], [`tls`]: connections within their limits, TLS
 //! - [`scim`]: the front door: the SCIM 2.0 protocol
 //! - [`intake`]: reception: the one way in for every change, whoever brings it
 //! - [`people`]: the book: people, groups, and what changed about them (pure)
@@ -28,6 +29,7 @@ pub mod evidence;
 pub mod ids;
 pub mod intake;
 pub mod lifecycle;
+pub mod listener;
 pub mod people;
 pub mod policy;
 pub mod query;

@@ -1,43 +1,21 @@
 //! Ending TLS in this program, for practices without a proxy.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use axum::Router;
-use axum_server::{Handle, tls_rustls::RustlsConfig};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
-use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use crate::config::Tls;
 
-/// How long running requests may go on once the bridge is asked to stop.
-const DRAIN: std::time::Duration = std::time::Duration::from_secs(25);
-
-/// Serves HTTPS until told to stop.
+/// What ends TLS on every connection.
 ///
 /// # Errors
-/// With the sentence to show: a file that cannot be read, or an address that cannot be taken.
-pub async fn serve(
-    address: SocketAddr,
-    tls: &Tls,
-    router: Router,
-    mut stop: watch::Receiver<bool>,
-) -> Result<(), String> {
-    let config = RustlsConfig::from_config(Arc::new(server_config(tls)?));
-    let handle = Handle::new();
-    let stopping = handle.clone();
-    tokio::spawn(async move {
-        let _ = stop.changed().await;
-        stopping.graceful_shutdown(Some(DRAIN));
-    });
-    tracing::info!(%address, "SCIM at https://{address}/scim/v2");
-    axum_server::bind_rustls(address, config)
-        .handle(handle)
-        .serve(router.into_make_service())
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}: choose another `listen`"))
+/// With the sentence to show: a file that cannot be read, or that is not what it must be.
+pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, String> {
+    Ok(TlsAcceptor::from(Arc::new(server_config(tls)?)))
 }
 
 /// TLS 1.2 or newer with this certificate and key.
@@ -59,7 +37,7 @@ fn server_config(tls: &Tls) -> Result<ServerConfig, String> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map(|mut config| {
-            config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            config.alpn_protocols = vec![b"http/1.1".to_vec()];
             config
         })
         .map_err(|error| unusable(&tls.certificate, error.to_string()))

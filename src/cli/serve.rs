@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tracing::info;
 
 use super::{CliError, Exit, setup::ConfigArg};
@@ -11,9 +11,9 @@ use crate::{
     app::{self, Bridge},
     clock::SystemClock,
     config::Settings,
-    lifecycle,
+    lifecycle, listener,
     store::{Dialect, ServerLock},
-    telemetry,
+    telemetry, tls,
 };
 
 /// Take changes from the identity provider and carry them to every system.
@@ -55,27 +55,21 @@ impl Serve {
 async fn listen(
     settings: &Settings,
     bridge: &Bridge,
-    mut stop: tokio::sync::watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<(), CliError> {
     let router = bridge.router(settings);
+    let tls = settings.tls.as_ref().map(tls::acceptor).transpose();
+    let tls = tls.map_err(CliError::Configuration)?;
     let unusable = |error: std::io::Error| {
         CliError::Unreachable(format!(
             "cannot listen on {}: {error}: choose another `listen`",
             settings.listen
         ))
     };
-    if let Some(tls) = &settings.tls {
-        return crate::tls::serve(settings.listen, tls, router, stop)
-            .await
-            .map_err(CliError::Configuration);
-    }
-    let listener = TcpListener::bind(settings.listen).await.map_err(unusable)?;
-    let address = listener.local_addr().map_err(unusable)?;
-    info!(%address, "SCIM at http://{address}/scim/v2");
-    axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            let _ = stop.changed().await;
-        })
-        .await
-        .map_err(unusable)
+    let socket = TcpListener::bind(settings.listen).await.map_err(unusable)?;
+    let address = socket.local_addr().map_err(unusable)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    info!(%address, "SCIM at {scheme}://{address}/scim/v2");
+    listener::serve(socket, tls, &settings.limits, router, stop).await;
+    Ok(())
 }

@@ -9,7 +9,7 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    ConfigError, Database, Limits, Problem, Settings, Tls,
+    ConfigError, Database, Limits, Problem, Settings, Tls, Waits,
     practice::{Surroundings, practice},
     section::{File, Section},
     value::Value as _,
@@ -103,6 +103,8 @@ fn limits(limits: &Section<'_>) -> Limits {
         requests_per_second: rate.map(Spanned::into_inner),
         concurrency: limits.need("concurrency"),
         body_bytes: limits.need("body_bytes"),
+        connections: limits.need("connections"),
+        waits: Waits::default(),
     }
 }
 
@@ -201,6 +203,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(settings.limits.requests_per_second, None);
         assert_eq!(settings.limits.body_bytes, 1024 * 1024);
+        assert_eq!(settings.limits.connections, 1024);
         assert_eq!(settings.metrics_listen, None);
         assert!(settings.practices.is_empty());
         let Database::Url(url) = settings.database else {
@@ -281,6 +284,7 @@ connector = "ldpa"
         for wrong in [
             "concurrency = 0",
             "body_bytes = 0",
+            "connections = 0",
             "requests_per_second = 0",
             "requests_per_second = -1.5",
         ] {

@@ -74,6 +74,40 @@ pub struct Limits {
     pub concurrency: usize,
     /// Longest body, in bytes.
     pub body_bytes: usize,
+    /// Connections open at a time.
+    pub connections: usize,
+    /// How long each step of a request may take.
+    pub waits: Waits,
+}
+
+/// How long a caller may take. No file says these: nobody but a test has reason to change them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// From the first byte of a request to the end of its header; also for a TLS handshake.
+    pub head: Duration,
+    /// For the body.
+    pub body: Duration,
+    /// From a request's header to its answer.
+    pub request: Duration,
+    /// The same for a Bulk request, which is many in one. After it any connection is closed.
+    pub bulk: Duration,
+    /// Between two requests on one connection.
+    pub idle: Duration,
+    /// For what is still running when the bridge is asked to stop.
+    pub drain: Duration,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(15),
+            request: Duration::from_secs(30),
+            bulk: Duration::from_secs(300),
+            idle: Duration::from_secs(75),
+            drain: Duration::from_secs(20),
+        }
+    }
 }
 
 /// One practice.

@@ -154,6 +154,17 @@ impl ScimError {
         }
     }
 
+    /// 503 with Retry-After, of a request that took too long.
+    pub(super) fn unfinished() -> Self {
+        Self {
+            retry_after: Some(STORE_RETRY),
+            ..Self::plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the bridge did not finish in time, and does not know what was changed: send it again",
+            )
+        }
+    }
+
     /// 429 with Retry-After.
     pub fn too_many_requests(retry_after: Duration) -> Self {
         Self {

@@ -39,7 +39,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     clock::Clock,
-    config::Settings,
+    config::{Settings, Waits},
     ids::{PracticeName, SourceName},
     intake::Intake,
     store::Store,
@@ -62,6 +62,7 @@ pub struct FrontDoor {
     /// The practices with their sources. A token of a practice that is not here opens nothing.
     practices: HashMap<PracticeName, HashMap<SourceName, SourceOptions>>,
     body_bytes: usize,
+    waits: Waits,
     /// Seals cursors; the same for every bridge on this database, and after a restart.
     cursor_key: OnceCell<hmac::Key>,
     /// Whether clients reach us by https, directly or through a proxy.
@@ -102,6 +103,7 @@ impl FrontDoor {
             rate: Rate::new(settings.limits.requests_per_second),
             practices: practices.collect(),
             body_bytes: settings.limits.body_bytes,
+            waits: settings.limits.waits,
             cursor_key: OnceCell::new(),
             is_https: settings.is_https,
         }
@@ -136,7 +138,7 @@ impl FrontDoor {
 pub fn router(door: FrontDoor) -> Router {
     let body_limit = DefaultBodyLimit::max(door.body_bytes);
     let door = Arc::new(door);
-    let inside = routes::all()
+    let inside = routes::all(door.waits)
         .layer(body_limit)
         .layer(middleware::from_fn_with_state(
             Arc::clone(&door),

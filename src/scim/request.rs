@@ -1,6 +1,6 @@
 //! What a handler gets of a request.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -9,10 +9,9 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{auth::Visit, error::ScimError, etag::Conditions, json, list::Query, schema::Mode};
-
-/// How long a body may take to arrive.
-const BODY_WAIT: Duration = Duration::from_secs(15);
+use super::{
+    FrontDoor, auth::Visit, error::ScimError, etag::Conditions, json, list::Query, schema::Mode,
+};
 
 /// All of a request but its body.
 #[derive(Debug)]
@@ -82,12 +81,12 @@ impl Payload {
     }
 }
 
-impl<S: Send + Sync> FromRequest<S> for Payload {
+impl FromRequest<Arc<FrontDoor>> for Payload {
     type Rejection = ScimError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, ScimError> {
+    async fn from_request(request: Request, door: &Arc<FrontDoor>) -> Result<Self, ScimError> {
         let is_json = is_json(request.headers());
-        let bytes = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state))
+        let bytes = tokio::time::timeout(door.waits.body, Bytes::from_request(request, door))
             .await
             .map_err(|_| ScimError::of_status(StatusCode::REQUEST_TIMEOUT))?
             .map_err(|rejection| ScimError::of_status(rejection.status()))?;

@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+mod listener;
 mod rounds_closing;
 mod rounds_failures;
 mod rounds_opening;
@@ -18,6 +19,7 @@ mod scim_departure;
 mod scim_hostile;
 mod scim_idp;
 mod scim_lists;
+mod scim_raw;
 #[cfg(feature = "real-systems")]
 mod scim_suites;
 mod store_suite;

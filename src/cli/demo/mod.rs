@@ -22,6 +22,7 @@ use crate::{
     evidence::pack,
     ids::{PersonId, PracticeName},
     intake::human,
+    listener,
 };
 
 const SETTINGS: &str = include_str!("../../../config/demo.toml");
@@ -87,19 +88,16 @@ fn write_settings(folder: &Path) -> Result<Settings, CliError> {
 async fn listen(
     settings: &Settings,
     bridge: &Bridge,
-    mut stopped: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<std::net::SocketAddr, CliError> {
-    let listener = TcpListener::bind(settings.listen)
+    let socket = TcpListener::bind(settings.listen)
         .await
         .map_err(problem("cannot listen on loopback"))?;
-    let address = listener
+    let address = socket
         .local_addr()
         .map_err(problem("cannot listen on loopback"))?;
-    let server =
-        axum::serve(listener, bridge.router(settings)).with_graceful_shutdown(async move {
-            let _ = stopped.changed().await;
-        });
-    tokio::spawn(async move { server.await });
+    let (router, limits) = (bridge.router(settings), settings.limits);
+    tokio::spawn(async move { listener::serve(socket, None, &limits, router, stop).await });
     Ok(address)
 }
 

@@ -6,28 +6,45 @@ mod groups;
 mod search;
 mod users;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    extract::{Request, State},
     http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::any,
 };
 use serde_json::Value;
+use tokio::time;
 
 use super::{FrontDoor, answer, error::ScimError, etag, location::BaseUrl, schema::ResourceType};
+use crate::config::Waits;
 
 /// All routes, below the base path.
-pub(super) fn all() -> Router<Arc<FrontDoor>> {
+pub(super) fn all(waits: Waits) -> Router<Arc<FrontDoor>> {
     Router::new()
         .merge(users::routes())
         .merge(groups::routes())
         .merge(discovery::routes())
         .merge(search::routes())
+        .layer(middleware::from_fn_with_state(waits.request, in_time))
+        // Many in one: how long it may take is for the listener to say.
         .merge(bulk::routes())
         .merge(unsupported())
         .fallback(async || ScimError::of_status(StatusCode::NOT_FOUND))
+}
+
+/// Gives up on a request that takes longer, so that its client is told and not left waiting.
+async fn in_time(
+    State(longest): State<Duration>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ScimError> {
+    time::timeout(longest, next.run(request))
+        .await
+        .map_err(|_| ScimError::unfinished())
 }
 
 /// What the RFC names and `/ServiceProviderConfig` does not announce.

@@ -2,6 +2,7 @@
 
 pub mod fake;
 pub mod provider;
+pub mod wire;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use drawbridge::{
     clock::{self, Clock as _},
     ids::{PracticeName, SourceName},
+    listener,
     scim::{self, auth},
 };
 use reqwest::{
@@ -12,7 +13,7 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::TestApp;
 
@@ -20,6 +21,8 @@ use super::TestApp;
 pub struct Provider {
     pub address: SocketAddr,
     pub token: String,
+    /// The listener stops with it.
+    _stop: watch::Sender<bool>,
     client: reqwest::Client,
 }
 
@@ -59,13 +62,18 @@ impl TestApp {
             &self.settings,
             Arc::new(self.clock.clone()),
         );
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        tokio::spawn(async move { axum::serve(listener, scim::router(door)).await });
+        let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = socket.local_addr().expect("an address");
+        let (stop, stopped) = watch::channel(false);
+        let limits = self.settings.limits;
+        tokio::spawn(async move {
+            listener::serve(socket, None, &limits, scim::router(door), stopped).await;
+        });
         drawbridge_sdk::http::install_tls_provider();
         let client = reqwest::Client::builder().no_proxy().build();
         Provider {
             address,
+            _stop: stop,
             token: self.token(practice, source).await,
             client: client.expect("a client"),
         }

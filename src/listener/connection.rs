@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
     sync::watch,
     time,
@@ -90,7 +90,9 @@ impl Door {
 
 /// Reads what a client still sends. Closing on top of it would reset the connection, and a client that
 /// sent too much would never see the answer that says so.
-async fn linger(mut stream: impl AsyncRead + Unpin) {
+async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    // Not yet done where the request could not be read.
+    let _ = stream.shutdown().await;
     let mut rest = [0; 4096];
     let all_of_it = async { while matches!(stream.read(&mut rest).await, Ok(1..)) {} };
     let _ = time::timeout(LINGER, all_of_it).await;

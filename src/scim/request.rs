@@ -86,12 +86,25 @@ impl FromRequest<Arc<FrontDoor>> for Payload {
 
     async fn from_request(request: Request, door: &Arc<FrontDoor>) -> Result<Self, ScimError> {
         let is_json = is_json(request.headers());
+        // Before the body is asked for: a client that waits for leave to send it need not.
+        if announced_length(request.headers()).is_some_and(|length| length > door.body_bytes) {
+            return Err(ScimError::of_status(StatusCode::PAYLOAD_TOO_LARGE));
+        }
         let bytes = tokio::time::timeout(door.waits.body, Bytes::from_request(request, door))
             .await
             .map_err(|_| ScimError::of_status(StatusCode::REQUEST_TIMEOUT))?
             .map_err(|rejection| ScimError::of_status(rejection.status()))?;
         Ok(Self { bytes, is_json })
     }
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// Google and Okta announce `application/json`, the RFC `application/scim+json`.

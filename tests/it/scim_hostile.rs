@@ -182,6 +182,7 @@ async fn bodies_that_can_be_read_two_ways_are_refused() {
     let app = TestApp::start().await;
     let provider = app.provider("entra").await;
     let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let objects = format!("{}1{}", "{\"a\":".repeat(128), "}".repeat(128));
     let nul = r#"{"userName": "a\u0000b"}"#;
 
     for (body, scim_type) in [
@@ -195,12 +196,22 @@ async fn bodies_that_can_be_read_two_ways_are_refused() {
         ),
         (b"{\"userName\": \"a\"} trailing", "invalidSyntax"),
         (b"{\"userName\": \"\\ud800\"}", "invalidSyntax"),
+        (b"{\"userName\": \"\\udc00\\ud800\"}", "invalidSyntax"),
+        (b"{\"\\ud800\": 1}", "invalidSyntax"),
+        (b"{\"userName\": \"a\"}\0", "invalidSyntax"),
+        (b"{\"userName\": \"a\"}{}", "invalidSyntax"),
+        (b"{\"userName\": -Infinity}", "invalidSyntax"),
+        (b"{\"userName\": 'a'}", "invalidSyntax"),
+        (b"{\"userName\": \"a\",}", "invalidSyntax"),
+        (b"\xFF\xFE{\0}\0", "invalidSyntax"),
+        (b"{\"userName\": \"\xED\xA0\x80\"}", "invalidSyntax"),
         (b"{\"userName\": \"\xFF\"}", "invalidSyntax"),
         (b"{\"userName\": NaN}", "invalidSyntax"),
         (b"{\"userName\": 1e400}", "invalidSyntax"),
         (b"", "invalidSyntax"),
         (b"[]", "invalidSyntax"),
         (nested.as_bytes(), "invalidSyntax"),
+        (objects.as_bytes(), "invalidSyntax"),
         (nul.as_bytes(), "invalidValue"),
     ] {
         let answer = post_text(&provider, body).await;
@@ -209,6 +220,64 @@ async fn bodies_that_can_be_read_two_ways_are_refused() {
     }
     let with_mark = post_text(&provider, b"\xEF\xBB\xBF{\"userName\": \"a\"}").await;
     assert_eq!(with_mark.status, 201);
+}
+
+#[tokio::test]
+async fn nobody_comes_back_by_a_value_that_is_almost_true() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let gone = json!({"userName": "nina", "externalId": "1", "active": false});
+    let path = format!("/Users/{}", provider.post("/Users", &gone).await.id());
+
+    for value in [
+        json!(1),
+        json!(1.0),
+        json!(-1),
+        json!("1"),
+        json!("yes"),
+        json!("on"),
+        json!("y"),
+        json!("t"),
+        json!("enabled"),
+        json!("True;"),
+        json!("\u{ff54}\u{ff52}\u{ff55}\u{ff45}"),
+        json!("tru\u{435}"),
+        json!("true\u{200b}"),
+        json!(""),
+        json!(null),
+        json!([]),
+        json!([true]),
+        json!({}),
+        json!({"value": true}),
+    ] {
+        let mut whole = gone.clone();
+        whole["active"] = value.clone();
+        let mut new = whole.clone();
+        new["userName"] = json!("somebody else");
+        for answer in [
+            provider
+                .patch(
+                    &path,
+                    &json!([{"op": "replace", "path": "active", "value": value}]),
+                )
+                .await,
+            provider
+                .patch(&path, &json!([{"op": "add", "value": {"active": value}}]))
+                .await,
+            provider.put(&path, &whole).await,
+            provider.post("/Users", &new).await,
+        ] {
+            assert_eq!(answer.status, 400, "{value}");
+            assert_eq!(answer.body["scimType"], "invalidValue", "{value}");
+        }
+        assert_eq!(provider.get(&path).await.body["active"], false, "{value}");
+    }
+    let silent = json!({"userName": "nina", "externalId": "1"});
+    let removed = json!([{"op": "remove", "path": "active"}]);
+    assert_eq!(provider.put(&path, &silent).await.body["active"], false);
+    assert_eq!(provider.patch(&path, &removed).await.status, 400);
+    assert_eq!(provider.get("/Users").await.body["totalResults"], 1);
+    assert_eq!(provider.get(&path).await.body["active"], false);
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Who is at the door: token -> practice and source, and the making of tokens.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
@@ -17,7 +17,7 @@ use super::{
     FrontDoor, SourceOptions, answer::RequestId, error::ScimError, location::BaseUrl, token::Token,
 };
 use crate::{
-    ids::{PracticeName, SourceName},
+    ids::{PracticeName, SourceName, TokenId},
     intake::Caller,
     store::StoredToken,
 };
@@ -56,7 +56,8 @@ pub(super) struct Visit {
 
 /// Lets a request with a valid token in.
 ///
-/// Every other gets the same answer, whatever is wrong with the token.
+/// Every other gets the same answer, whatever is wrong with the token; who fails too often is told to
+/// wait. A valid token is let in however often others failed.
 pub(super) async fn admit(
     State(door): State<Arc<FrontDoor>>,
     mut request: Request,
@@ -76,13 +77,19 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         .get::<RequestId>()
         .map(|id| id.0.clone())
         .unwrap_or_default();
-    let token = bearer(&parts.headers)?.ok_or_else(|| turn_away(&request_id, "", "no token"))?;
-    let stranger = |reason| turn_away(&request_id, token.id().as_str(), reason);
+    let now = door.clock.now();
+    let token = bearer(&parts.headers)?;
+    let id = token.as_ref().map(Token::id);
+    let stranger = |reason| {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let counted = door.failures.count(id, peer.map(|peer| peer.0.ip()), now);
+        turn_away(&request_id, id, reason, counted)
+    };
+    let token = token.as_ref().ok_or_else(|| stranger("no token"))?;
     let stored = door.store.find_token(token.id()).await?;
     let stored = stored
         .filter(|stored| token.has_hash(&stored.hash))
         .ok_or_else(|| stranger("unknown"))?;
-    let now = door.clock.now();
     if stored.revoked {
         return Err(stranger("revoked"));
     }
@@ -107,8 +114,24 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
     })
 }
 
-/// The one answer to every request without a valid token. The log says why.
-fn turn_away(request_id: &str, token_id: &str, reason: &'static str) -> ScimError {
+/// The one answer to every request without a valid token, or the one to too many of them. The log
+/// says why.
+fn turn_away(
+    request_id: &str,
+    token_id: Option<&TokenId>,
+    reason: &'static str,
+    counted: Result<(), Duration>,
+) -> ScimError {
+    let token_id = token_id.map_or("", TokenId::as_str);
+    if let Err(wait) = counted {
+        tracing::debug!(
+            request.id = request_id,
+            token.id = token_id,
+            reason,
+            "turned away one of too many requests without a valid token"
+        );
+        return ScimError::too_many_failures(wait);
+    }
     tracing::warn!(
         request.id = request_id,
         token.id = token_id,

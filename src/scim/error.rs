@@ -176,6 +176,17 @@ impl ScimError {
         }
     }
 
+    /// 429 with Retry-After, to who has no valid token and does not stop trying.
+    pub(super) fn too_many_failures(retry_after: Duration) -> Self {
+        Self {
+            retry_after: Some(retry_after),
+            ..Self::plain(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many requests without a valid token: wait, then try again with one",
+            )
+        }
+    }
+
     const fn bad_request(scim_type: ScimType, detail: &'static str) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,

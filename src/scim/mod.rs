@@ -3,7 +3,7 @@
 //! A request goes through these, in this order:
 //!
 //! - `answer`: gives it an id; on the way out every refusal becomes a SCIM error
-//! - `auth`, `token`, `rate`: token -> practice and source
+//! - `auth`, `token`, `rate`, `failures`: token -> practice and source
 //! - `routes`: what there is at which address
 //! - `request`, [`json`]: body and query, read strictly
 //! - [`schema`]: which attributes there are, as data; `/Schemas`, names and values follow from it
@@ -19,6 +19,7 @@ mod cursor;
 mod disable;
 pub mod error;
 mod etag;
+mod failures;
 pub mod filter;
 pub mod json;
 mod list;
@@ -46,6 +47,7 @@ use crate::{
 };
 use cursor::Cursors;
 use error::ScimError;
+use failures::Failures;
 use rate::Rate;
 use schema::Mode;
 
@@ -59,6 +61,7 @@ pub struct FrontDoor {
     intake: Intake,
     clock: Arc<dyn Clock>,
     rate: Rate,
+    failures: Failures,
     /// The practices with their sources. A token of a practice that is not here opens nothing.
     practices: HashMap<PracticeName, HashMap<SourceName, SourceOptions>>,
     body_bytes: usize,
@@ -101,6 +104,7 @@ impl FrontDoor {
             intake,
             clock,
             rate: Rate::new(settings.limits.requests_per_second),
+            failures: Failures::default(),
             practices: practices.collect(),
             body_bytes: settings.limits.body_bytes,
             waits: settings.limits.waits,

@@ -18,11 +18,55 @@ pub(super) struct Rate {
     buckets: Mutex<HashMap<TokenId, Bucket>>,
 }
 
-/// How many requests one token may still send; it fills as time goes by.
+/// What may still be taken; it fills as time goes by.
 #[derive(Debug)]
-struct Bucket {
+pub(super) struct Bucket {
     left: f64,
     at: Timestamp,
+}
+
+impl Bucket {
+    /// From which this many may be taken at once.
+    pub(super) fn full(full: f64, now: Timestamp) -> Self {
+        Self {
+            left: full,
+            at: now,
+        }
+    }
+
+    /// Takes one.
+    ///
+    /// # Errors
+    /// How long to wait, when there is none.
+    pub(super) fn take(
+        &mut self,
+        per_second: f64,
+        full: f64,
+        now: Timestamp,
+    ) -> Result<(), Duration> {
+        self.left = self.left_at(per_second, full, now);
+        self.at = now;
+        if self.left < 1.0 {
+            return Err(Duration::from_secs_f64((1.0 - self.left) / per_second));
+        }
+        self.left -= 1.0;
+        Ok(())
+    }
+
+    /// Whether it is as good as new.
+    pub(super) fn is_full_at(&self, per_second: f64, full: f64, now: Timestamp) -> bool {
+        self.left_at(per_second, full, now) >= full
+    }
+
+    /// When somebody last took one, or tried to.
+    pub(super) fn used_last(&self) -> Timestamp {
+        self.at
+    }
+
+    fn left_at(&self, per_second: f64, full: f64, now: Timestamp) -> f64 {
+        let filled = clock::between(self.at, now).as_secs_f64() * per_second;
+        (self.left + filled).min(full)
+    }
 }
 
 impl Rate {
@@ -45,18 +89,10 @@ impl Rate {
         // A second's worth at once, and always at least one.
         let full = per_second.max(1.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(token.clone()).or_insert(Bucket {
-            left: full,
-            at: now,
-        });
-        let filled = clock::between(bucket.at, now).as_secs_f64() * per_second;
-        bucket.left = (bucket.left + filled).min(full);
-        bucket.at = now;
-        if bucket.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - bucket.left) / per_second));
-        }
-        bucket.left -= 1.0;
-        Ok(())
+        let bucket = buckets
+            .entry(token.clone())
+            .or_insert(Bucket::full(full, now));
+        bucket.take(per_second, full, now)
     }
 }
 

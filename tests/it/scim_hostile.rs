@@ -113,6 +113,32 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
 }
 
 #[tokio::test]
+async fn who_guesses_is_slowed_down_and_locks_nobody_out() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let (most, last) = provider.token.split_at(provider.token.len() - 1);
+    let wrong = format!("{most}{}", if last == "0" { "1" } else { "0" });
+    let guess = format!("Bearer {wrong}");
+
+    for _ in 0..20 {
+        let answer = with_authorization(&provider, &[&guess]).await;
+        assert_eq!(answer.status, 401);
+    }
+    for value in [guess.as_str(), "Bearer x", ""] {
+        let answer = with_authorization(&provider, &[value]).await;
+        assert_eq!(answer.status, 429, "{value}");
+        assert_eq!(answer.header("retry-after"), "3");
+        assert_eq!(answer.header("content-type"), "application/scim+json");
+        assert_eq!(answer.body["status"], "429");
+    }
+    assert_eq!(provider.get("/Users").await.status, 200);
+
+    app.clock.advance(Duration::from_secs(60));
+    let later = with_authorization(&provider, &[&guess]).await;
+    assert_eq!(later.status, 401);
+}
+
+#[tokio::test]
 async fn a_token_ends_at_its_time() {
     let app = TestApp::start().await;
     let provider = app.provider("entra").await;

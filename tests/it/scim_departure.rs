@@ -5,7 +5,7 @@ use std::{fs, time::Duration};
 use drawbridge::store::sqlite_path;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, provider::Provider};
+use crate::support::{TestApp, provider::Provider, wire::Wire};
 
 fn nurse() -> Value {
     json!({
@@ -135,6 +135,46 @@ async fn a_disable_is_recorded_whatever_it_was_refused_for() {
 
     let refused = ["change.refused_disable"; 4];
     assert_eq!(changes(&app).await[1..], refused);
+}
+
+#[tokio::test]
+async fn a_body_that_was_never_read_could_have_been_a_disable_and_is_recorded() {
+    let mut app = TestApp::start().await;
+    app.settings.limits.waits.body = Duration::from_millis(300);
+    let (provider, path) = hired(&app).await;
+    let json_type = [("content-type", "application/scim+json")];
+    let too_large = || "a".repeat(3_000_000).into_bytes();
+    let bearer = format!("Authorization: Bearer {}", provider.token);
+
+    for method in ["PUT", "PATCH"] {
+        let answer = provider
+            .send_raw(method, &path, &json_type, too_large())
+            .await;
+        assert_eq!(answer.status, 413);
+        let mut wire = Wire::open(provider.address).await;
+        let head = format!("{method} /scim/v2{path} HTTP/1.1\r\nHost: a\r\n{bearer}\r\n");
+        wire.send(format!("{head}Content-Length: 9\r\n\r\n{{"))
+            .await;
+        assert_eq!(wire.answer().await.status, 408);
+    }
+    let nobody = provider
+        .send_raw("PATCH", "/Users/nobody", &json_type, too_large())
+        .await;
+    assert_eq!(nobody.status, 413);
+
+    let records = app.store.list_records(&app.practice(), None).await.unwrap();
+    let reasons: Vec<String> = records
+        .iter()
+        .map(|record| serde_json::from_str::<Value>(&record.text).unwrap())
+        .filter(|record| record["what"] == "change.refused_disable")
+        .map(|record| record["detail"]["reason"].to_string())
+        .collect();
+    let in_order = ["too large", "in time", "too large", "in time"];
+    assert_eq!(reasons.len(), in_order.len(), "{reasons:?}");
+    for (reason, part) in reasons.iter().zip(in_order) {
+        assert!(reason.contains(part), "{reasons:?}");
+    }
+    assert_eq!(provider.get(&path).await.body["active"], true);
 }
 
 #[tokio::test]

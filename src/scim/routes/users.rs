@@ -91,9 +91,11 @@ async fn replace(
     State(door): State<Arc<FrontDoor>>,
     ask: Ask,
     Path(id): Path<String>,
-    payload: Payload,
+    payload: Result<Payload, ScimError>,
 ) -> Result<Response, ScimError> {
-    let user = rewrite(&door, &ask, &UserId::from(id), &payload).await?;
+    let id = UserId::from(id);
+    let payload = arrived(&door, &ask, &id, payload).await?;
+    let user = rewrite(&door, &ask, &id, &payload).await?;
     Ok(changed(&door, StatusCode::OK, &ask, &user).await)
 }
 
@@ -101,9 +103,11 @@ async fn update(
     State(door): State<Arc<FrontDoor>>,
     ask: Ask,
     Path(id): Path<String>,
-    payload: Payload,
+    payload: Result<Payload, ScimError>,
 ) -> Result<Response, ScimError> {
-    let user = alter(&door, &ask, &UserId::from(id), &payload).await?;
+    let id = UserId::from(id);
+    let payload = arrived(&door, &ask, &id, payload).await?;
+    let user = alter(&door, &ask, &id, &payload).await?;
     Ok(changed(&door, StatusCode::OK, &ask, &user).await)
 }
 
@@ -169,6 +173,36 @@ pub(super) async fn remove(door: &FrontDoor, ask: &Ask, id: &UserId) -> Result<(
         return Err(error);
     }
     Ok(())
+}
+
+/// The body of a PUT or PATCH. What it said of a User who exists is not known when it could not be read,
+/// so it is recorded as if it had been a disable: a person looks into it.
+async fn arrived(
+    door: &FrontDoor,
+    ask: &Ask,
+    id: &UserId,
+    payload: Result<Payload, ScimError>,
+) -> Result<Payload, ScimError> {
+    if let Err(error) = &payload
+        && !matches!(
+            door.store.find_user(&ask.visit.caller.practice, id).await,
+            Ok(None)
+        )
+    {
+        let reason = match error.status {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "the body was too large to be read: it may have been a disable"
+            }
+            StatusCode::REQUEST_TIMEOUT => {
+                "the body did not arrive in time: it may have been a disable"
+            }
+            _ => "the body could not be read: it may have been a disable",
+        };
+        door.intake
+            .record_refused_disable(&ask.visit.caller, id, reason)
+            .await;
+    }
+    payload
 }
 
 /// Changes a User as PUT and PATCH do. A disable that has to be refused, for whatever reason, is

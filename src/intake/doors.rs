@@ -41,24 +41,42 @@ pub(super) async fn plan_person(
     person: &PersonId,
     change: Change,
 ) -> Result<Vec<Moved>, StoreError> {
-    let mut known = tx.find_known(person).await?;
+    if let Change::RepeatedDisable | Change::RecordOnly = change {
+        return Ok(Vec::new());
+    }
+    let known = tx.find_known(person).await?;
     let doors = tx.find_doors_of(person).await?;
+    plan_known(tx, desk, roles, known, doors, change).await
+}
+
+/// The same for somebody of whom all is known already.
+pub(super) async fn plan_known(
+    tx: &mut WriteTx,
+    desk: &Desk,
+    roles: &Roles,
+    mut known: Known,
+    doors: Vec<Door>,
+    change: Change,
+) -> Result<Vec<Moved>, StoreError> {
+    let before = known.person.clone();
     let was_departed = known.person.departed_at.is_some();
     match change {
         Change::Departed if was_departed => {}
         Change::Departed => known.person.departed_at = Some(tx.now()),
         Change::Joined | Change::Returned => known.person.departed_at = None,
-        Change::RepeatedDisable | Change::RecordOnly => return Ok(Vec::new()),
-        Change::Changed => {}
+        Change::RepeatedDisable | Change::RecordOnly | Change::Changed => {}
     }
     let mut situation = situation(tx, desk, roles, &mut known, &doors, change).await?;
     situation.departure_holds = was_departed && known.person.departed_at.is_some();
     let plan = policy::plan(&situation, &desk.systems);
     known.person.needs_role = plan.needs_a_role;
     known.person.replan_at = plan.replan_at;
-    tx.update_person(&known.person);
+    if known.person != before {
+        tx.update_person(&known.person);
+    }
     let is_departure = change == Change::Departed && !was_departed;
-    let moved = make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes).await?;
+    let person = &before.id;
+    let moved = make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes);
     if is_departure {
         replan_whoever_forwards_to(tx, &known).await?;
     }
@@ -96,7 +114,7 @@ async fn situation(
     let access = match &known.user {
         Some(user) if is_active => {
             let groups = tx
-                .groups_of(&user.id)
+                .groups_of(user)
                 .await?
                 .into_iter()
                 .map(|group| group.display)
@@ -157,7 +175,7 @@ async fn supervisor_of(tx: &mut WriteTx, known: &Known) -> Result<Option<String>
         }))
 }
 
-async fn make_wishes(
+fn make_wishes(
     tx: &mut WriteTx,
     desk: &Desk,
     person: &PersonId,
@@ -165,13 +183,14 @@ async fn make_wishes(
     is_departure: bool,
     doors: Vec<Door>,
     wishes: &[Wish],
-) -> Result<Vec<Moved>, StoreError> {
+) -> Vec<Moved> {
     let mut doors: HashMap<(SystemName, Way), Door> = doors
         .into_iter()
         .map(|door| ((door.system.clone(), door.way), door))
         .collect();
     let mut case = None;
     let mut moved = Vec::new();
+    let mut wished = Vec::new();
     for wish in wishes {
         let wanted = wanted_of(desk, wish);
         let key = (wish.system.clone(), wish.way);
@@ -182,7 +201,7 @@ async fn make_wishes(
         }
         let case = match &case {
             Some(case) => case,
-            None => case.insert(open_case(tx, desk, person, change, wishes).await?),
+            None => case.insert(open_case(tx, desk, person, change, wishes)),
         };
         moved.push(Moved {
             system: wish.system.clone(),
@@ -203,10 +222,11 @@ async fn make_wishes(
                 text: "this system is no longer called: close it by hand and sign with `drawbridge attest`".to_owned(),
             });
         }
-        tx.record_door(&door, Lease::Release);
         tx.record(wanted_entry(tx, &door));
+        wished.push(door);
     }
-    Ok(moved)
+    tx.record_doors(&wished, Lease::Release);
+    moved
 }
 
 fn in_words(wanted: &Wanted) -> String {
@@ -261,13 +281,13 @@ fn new_door(tx: &WriteTx, person: &PersonId, wish: &Wish) -> Door {
     }
 }
 
-async fn open_case(
+fn open_case(
     tx: &mut WriteTx,
     desk: &Desk,
     person: &PersonId,
     change: Change,
     wishes: &[Wish],
-) -> Result<CaseId, StoreError> {
+) -> CaseId {
     let learned = tx.now();
     let latest = wishes.iter().filter_map(|wish| wish.deadline).max();
     let case = Case {
@@ -301,7 +321,7 @@ async fn open_case(
             ),
         ]),
     });
-    Ok(case.id)
+    case.id
 }
 
 fn wanted_entry(tx: &WriteTx, door: &Door) -> Entry {

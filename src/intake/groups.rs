@@ -32,7 +32,7 @@ impl Intake {
             return Ok(before);
         }
         let concerned = concerned(before.as_ref(), after.as_ref());
-        let group = record_group(&mut tx, before.as_ref(), after).await?;
+        let group = record_group(&mut tx, before.as_ref(), after);
         let named = group.as_ref().or(before.as_ref());
         let detail = json!({
             "group": named.map(|group| &group.id),
@@ -87,16 +87,16 @@ fn concerned(before: Option<&Group>, after: Option<&GroupContent>) -> BTreeSet<S
     }
 }
 
-async fn record_group(
+fn record_group(
     tx: &mut WriteTx,
     before: Option<&Group>,
     after: Option<GroupContent>,
-) -> Result<Option<Group>, crate::store::StoreError> {
+) -> Option<Group> {
     let Some(content) = after else {
         if let Some(before) = before {
             tx.record_group_deleted(&before.id);
         }
-        return Ok(None);
+        return None;
     };
     let group = Group {
         id: before.map_or_else(GroupId::generate, |before| before.id.clone()),
@@ -107,5 +107,5 @@ async fn record_group(
         modified: tx.now(),
     };
     tx.record_group(&group);
-    Ok(Some(group))
+    Some(group)
 }

@@ -7,7 +7,10 @@ use crate::{
     evidence::Entry,
     ids::{PersonId, SourceName, UserId},
     people::{self, Attributes, Change, User},
-    store::WriteTx,
+    store::{
+        StoreError, WriteTx,
+        persons::{Known, Person},
+    },
 };
 
 impl Intake {
@@ -35,10 +38,14 @@ impl Intake {
         else {
             return Ok(before);
         };
-        let person = self
-            .person_of(&mut tx, before.as_ref(), after.as_ref())
-            .await?;
-        let user = record_user(&mut tx, caller, &person, before.as_ref(), after).await?;
+        let (person, is_new) = match person_of(&mut tx, before.as_ref(), after.as_ref()).await? {
+            Some(known) => (known, false),
+            None => (PersonId::generate(), true),
+        };
+        if is_new {
+            tx.record_person(&person);
+        }
+        let user = record_user(&mut tx, caller, &person, before.as_ref(), after);
         tx.record_change(&person, name_of(kind), &caller.actor, &caller.request_id);
         tx.record(accepted(
             &tx,
@@ -49,31 +56,18 @@ impl Intake {
         ));
         let desk = self.desk(&caller.practice)?;
         let roles = desk.roles(&tx)?;
-        doors::plan_person(&mut tx, desk, &roles, &person, kind).await?;
+        if is_new {
+            let known = Known {
+                person: Person::new(person),
+                user: user.clone(),
+            };
+            doors::plan_known(&mut tx, desk, &roles, known, Vec::new(), kind).await?;
+        } else {
+            doors::plan_person(&mut tx, desk, &roles, &person, kind).await?;
+        }
         tx.commit().await?;
         self.wake.notify_one();
         Ok(user)
-    }
-
-    /// Whose resource this is: a resource created again under a known identity joins its person
-    /// (rule R11).
-    async fn person_of(
-        &self,
-        tx: &mut WriteTx,
-        before: Option<&User>,
-        after: Option<&Attributes>,
-    ) -> Result<PersonId, crate::store::StoreError> {
-        if let Some(before) = before {
-            return Ok(before.person.clone());
-        }
-        if let Some(after) = after
-            && let Some(known) = tx.find_person_bearing(after).await?
-        {
-            return Ok(known);
-        }
-        let person = PersonId::generate();
-        tx.record_person(&person);
-        Ok(person)
     }
 
     /// Records that a request which would have disabled somebody had to be refused, outside any failed
@@ -93,19 +87,33 @@ impl Intake {
     }
 }
 
-async fn record_user(
+/// Whose resource this is, if that is known: a resource created again under a known identity joins its
+/// person (rule R11).
+async fn person_of(
+    tx: &mut WriteTx,
+    before: Option<&User>,
+    after: Option<&Attributes>,
+) -> Result<Option<PersonId>, StoreError> {
+    match (before, after) {
+        (Some(before), _) => Ok(Some(before.person.clone())),
+        (None, Some(after)) => tx.find_person_bearing(after).await,
+        (None, None) => Ok(None),
+    }
+}
+
+fn record_user(
     tx: &mut WriteTx,
     caller: &Caller,
     person: &PersonId,
     before: Option<&User>,
     after: Option<Attributes>,
-) -> Result<Option<User>, crate::store::StoreError> {
+) -> Option<User> {
     let Some(attributes) = after else {
         if let Some(before) = before {
             tx.record_identifiers(person, &before.attributes);
             tx.record_user_deleted(&before.id);
         }
-        return Ok(None);
+        return None;
     };
     let is_same = before.is_some_and(|before| before.attributes == attributes);
     let user = User {
@@ -123,6 +131,8 @@ async fn record_user(
             .filter(|_| is_same)
             .map_or(tx.now(), |before| before.modified),
         attributes,
+        // A new id is in no Group yet.
+        may_be_in_groups: before.is_some_and(|before| before.may_be_in_groups),
     };
     if !is_same {
         let source = SourceName::from(
@@ -131,10 +141,10 @@ async fn record_user(
                 .strip_prefix("source:")
                 .unwrap_or(&caller.actor),
         );
-        tx.record_user(&source, &user);
+        tx.record_user(&source, &user, before);
         tx.record_identifiers(person, &user.attributes);
     }
-    Ok(Some(user))
+    Some(user)
 }
 
 /// The name of a change as evidence and the book keep it.

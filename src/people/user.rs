@@ -35,6 +35,8 @@ pub struct User {
     pub created: Timestamp,
     /// When it was last changed.
     pub modified: Timestamp,
+    /// False when no Group had them when this was read: then there is nothing to look up.
+    pub may_be_in_groups: bool,
 }
 
 impl User {

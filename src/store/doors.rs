@@ -1,11 +1,11 @@
 //! Doors: one row per person, system and way.
 
 use drawbridge_sdk::{AccountId, FailureClass, Way};
-use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
+use sqlx::any::AnyRow;
 
 use super::{
     Store, StoreError, WriteTx,
-    row::{Columns, corrupt},
+    row::{Columns, corrupt, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -24,6 +24,12 @@ macro_rules! door_columns {
     };
 }
 pub(super) use door_columns;
+
+/// How many they are.
+const COLUMNS: usize = 26;
+
+/// How many doors one statement writes.
+const AT_ONCE: usize = 50;
 
 /// Whether whoever claimed a door goes on working on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,22 +87,49 @@ pub(super) fn door_of(row: &AnyRow) -> Result<Door, StoreError> {
     })
 }
 
-async fn read_doors_of(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-    person: &PersonId,
-    lock: &str,
-) -> Result<Vec<Door>, StoreError> {
-    let sql = format!(
+/// Binds a door in the order of its columns.
+fn bind_door(statement: Statement, door: &Door) -> Statement {
+    let opening = match &door.wanted {
+        Wanted::Open(opening) => Some(serde_json::json!(opening).to_string()),
+        Wanted::Closed => None,
+    };
+    let failure = door.failure.as_ref();
+    statement
+        .bind(door.practice.as_str())
+        .bind(door.id.as_str())
+        .bind(door.person.as_str())
+        .bind(door.system.as_str())
+        .bind(door.way.as_str())
+        .bind(door.wanted.as_str())
+        .bind(opening)
+        .bind(door.generation)
+        .bind(door.reason.as_str())
+        .bind(clock::to_text(door.wanted_at))
+        .bind(door.deadline.map(clock::to_text))
+        .bind(door.case.as_ref().map(|case| case.as_str()))
+        .bind(door.seen.as_str())
+        .bind(door.seen_at.map(clock::to_text))
+        .bind(door.assurance.as_str())
+        .bind(door.shut_at.map(clock::to_text))
+        .bind(door.sessions_ended)
+        .bind(serde_json::json!(door.residual).to_string())
+        .bind(door.fence)
+        .bind(door.round)
+        .bind(door.tries)
+        .bind(door.due.as_str())
+        .bind(door.next_try.map(clock::to_text))
+        .bind(door.sweep)
+        .bind(failure.map(|failure| failure.class.as_str()))
+        .bind(failure.map(|failure| failure.text.as_str()))
+}
+
+fn select_doors_of(practice: &PracticeName, person: &PersonId, lock: &str) -> Statement {
+    Statement::new(format!(
         "SELECT {} FROM door WHERE practice = $1 AND person = $2 ORDER BY system, way{lock}",
         door_columns!(),
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(practice.as_str())
-        .bind(person.as_str())
-        .fetch_all(connection)
-        .await?;
-    rows.iter().map(door_of).collect()
+    ))
+    .bind(practice.as_str())
+    .bind(person.as_str())
 }
 
 impl Store {
@@ -109,7 +142,11 @@ impl Store {
         practice: &PracticeName,
         person: &PersonId,
     ) -> Result<Vec<Door>, StoreError> {
-        read_doors_of(&mut *self.pool.acquire().await?, practice, person, "").await
+        let mut connection = self.pool.acquire().await?;
+        let rows = select_doors_of(practice, person, "")
+            .rows(&mut connection)
+            .await?;
+        rows.iter().map(door_of).collect()
     }
 
     /// Every door of a practice.
@@ -175,8 +212,8 @@ impl WriteTx {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_doors_of(&mut self, person: &PersonId) -> Result<Vec<Door>, StoreError> {
-        let (practice, lock) = (self.practice().clone(), self.dialect().lock_rows());
-        read_doors_of(self.connection().await?, &practice, person, lock).await
+        let statement = select_doors_of(self.practice(), person, self.dialect().lock_rows());
+        self.rows(statement).await?.iter().map(door_of).collect()
     }
 
     /// Whose mail goes to one of these addresses, as of this transaction.
@@ -187,13 +224,11 @@ impl WriteTx {
         &mut self,
         addresses: &[String],
     ) -> Result<Vec<PersonId>, StoreError> {
-        let practice = self.practice().as_str().to_owned();
-        let rows = sqlx::query(
+        let statement = Statement::new(
             "SELECT person, opening FROM door WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'",
         )
-        .bind(practice)
-        .fetch_all(self.connection().await?)
-        .await?;
+        .bind(self.practice().as_str());
+        let rows = self.rows(statement).await?;
         let mut people = Vec::new();
         for row in &rows {
             let opening: Opening = row.json("opening")?;
@@ -212,55 +247,31 @@ impl WriteTx {
 
     /// Records a door: a new one, or a new state.
     pub fn record_door(&mut self, door: &Door, lease: Lease) {
-        let opening = match &door.wanted {
-            Wanted::Open(opening) => Some(serde_json::json!(opening).to_string()),
-            Wanted::Closed => None,
-        };
-        let statement = Statement::new(
-            "INSERT INTO door (practice, id, person, system, way, wanted, opening, generation, reason, wanted_at,
-                 deadline, departure_case, seen, seen_at, assurance, shut_at, sessions_ended, residual, fence,
-                 lease_owner, lease_until, round, tries, due, next_try, sweep, failure, failure_text)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                 NULL, NULL, $20, $21, $22, $23, $24, $25, $26)
-             ON CONFLICT (practice, id) DO UPDATE SET wanted = excluded.wanted, opening = excluded.opening,
-                 generation = excluded.generation, reason = excluded.reason, wanted_at = excluded.wanted_at,
-                 deadline = excluded.deadline, departure_case = excluded.departure_case, seen = excluded.seen,
-                 seen_at = excluded.seen_at, assurance = excluded.assurance, shut_at = excluded.shut_at,
-                 sessions_ended = excluded.sessions_ended, residual = excluded.residual, fence = excluded.fence,
-                 lease_owner = CASE WHEN $27 = 1 THEN door.lease_owner ELSE NULL END,
-                 lease_until = CASE WHEN $27 = 1 THEN door.lease_until ELSE NULL END,
-                 round = excluded.round, tries = excluded.tries,
-                 due = excluded.due, next_try = excluded.next_try, sweep = excluded.sweep,
-                 failure = excluded.failure, failure_text = excluded.failure_text",
-        )
-        .bind(door.practice.as_str())
-        .bind(door.id.as_str())
-        .bind(door.person.as_str())
-        .bind(door.system.as_str())
-        .bind(door.way.as_str())
-        .bind(door.wanted.as_str())
-        .bind(opening)
-        .bind(door.generation)
-        .bind(door.reason.as_str())
-        .bind(clock::to_text(door.wanted_at))
-        .bind(door.deadline.map(clock::to_text))
-        .bind(door.case.as_ref().map(|case| case.as_str().to_owned()))
-        .bind(door.seen.as_str())
-        .bind(door.seen_at.map(clock::to_text))
-        .bind(door.assurance.as_str())
-        .bind(door.shut_at.map(clock::to_text))
-        .bind(i64::from(door.sessions_ended))
-        .bind(serde_json::json!(door.residual).to_string())
-        .bind(door.fence)
-        .bind(door.round)
-        .bind(door.tries)
-        .bind(door.due.as_str())
-        .bind(door.next_try.map(clock::to_text))
-        .bind(door.sweep)
-        .bind(door.failure.as_ref().map(|failure| failure.class.as_str()))
-        .bind(door.failure.as_ref().map(|failure| failure.text.clone()))
-        .bind(i64::from(lease == Lease::Keep));
-        self.later(statement);
+        self.record_doors(std::slice::from_ref(door), lease);
+    }
+
+    /// Records doors: new ones, or new states.
+    pub fn record_doors(&mut self, doors: &[Door], lease: Lease) {
+        for doors in doors.chunks(AT_ONCE) {
+            let sql = format!(
+                "INSERT INTO door ({columns}) VALUES {rows}
+                 ON CONFLICT (practice, id) DO UPDATE SET wanted = excluded.wanted, opening = excluded.opening,
+                     generation = excluded.generation, reason = excluded.reason, wanted_at = excluded.wanted_at,
+                     deadline = excluded.deadline, departure_case = excluded.departure_case, seen = excluded.seen,
+                     seen_at = excluded.seen_at, assurance = excluded.assurance, shut_at = excluded.shut_at,
+                     sessions_ended = excluded.sessions_ended, residual = excluded.residual, fence = excluded.fence,
+                     lease_owner = CASE WHEN ${lease} = 1 THEN door.lease_owner ELSE NULL END,
+                     lease_until = CASE WHEN ${lease} = 1 THEN door.lease_until ELSE NULL END,
+                     round = excluded.round, tries = excluded.tries,
+                     due = excluded.due, next_try = excluded.next_try, sweep = excluded.sweep,
+                     failure = excluded.failure, failure_text = excluded.failure_text",
+                columns = door_columns!(),
+                rows = rows_of_placeholders(doors.len(), COLUMNS),
+                lease = doors.len() * COLUMNS + 1,
+            );
+            let statement = doors.iter().fold(Statement::new(sql), bind_door);
+            self.later(statement.bind(lease == Lease::Keep));
+        }
     }
 
     /// Records accounts a system returned for a door, whatever became of the call. One account has

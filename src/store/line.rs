@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use sqlx::{Any, AnyConnection, AnyPool, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Transaction, any::AnyRow};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, oneshot},
@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     Dialect, StoreError,
     book::Book,
-    statement::{Statement, run_all},
+    statement::{Statement, run_all, run_then_read},
 };
 use crate::ids::PracticeName;
 
@@ -186,6 +186,20 @@ impl Turn {
             self.has_failed = had_failed;
         }
         Ok(&mut self.batch()?.transaction)
+    }
+
+    /// Reads, once all that waits was written.
+    ///
+    /// # Errors
+    /// When something of that cannot be written, or the database does not answer.
+    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+        let later = std::mem::take(&mut self.later);
+        let dialect = self.dialect;
+        let had_failed = std::mem::replace(&mut self.has_failed, true);
+        let transaction = &mut self.batch()?.transaction;
+        let rows = run_then_read(later, statement, dialect, transaction).await?;
+        self.has_failed = had_failed;
+        Ok(rows)
     }
 
     /// Ends the turn and waits until everything is durable. `note` adds to the books what belongs

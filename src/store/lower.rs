@@ -3,7 +3,7 @@
 //! A lowered condition keeps every row that fits. When it keeps no other, it is exact: the database
 //! counts and pages. Else what it keeps is evaluated in memory by the same filter.
 
-use super::Dialect;
+use super::{Dialect, resources::user_columns};
 use crate::query::{AttributePath, Comparison, Filter, Literal, Sort, fold};
 
 /// What the columns of one table answer.
@@ -72,7 +72,7 @@ const LAST_MODIFIED: Column = Column {
 /// Users.
 pub(super) static USERS: Table = Table {
     name: "scim_user",
-    select: "SELECT id, person, attributes, version, created, modified FROM scim_user",
+    select: concat!("SELECT ", user_columns!(), " FROM scim_user"),
     columns: &[
         ID,
         EXTERNAL_ID,

@@ -217,7 +217,7 @@ impl Store {
         match self.dialect {
             Dialect::Sqlite => {
                 let mut turn = self.the_line.turn(&self.pool, self.dialect).await?;
-                let rows = statement.rows(turn.connection().await?).await?;
+                let rows = turn.rows(statement).await?;
                 turn.done(|_| {}).await?;
                 Ok(rows)
             }

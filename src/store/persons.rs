@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use drawbridge_sdk::{AccountId, Subject};
 use jiff::Timestamp;
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AnyConnection;
 
 use super::{
     Store, StoreError, WriteTx,
+    resources::user_columns,
     row::{Columns, placeholders},
     statement::Statement,
 };
@@ -126,6 +127,19 @@ async fn read_subject(
         }
     }
     Ok(subject)
+}
+
+impl Person {
+    /// Somebody of whom nothing is known yet.
+    pub const fn new(id: PersonId) -> Self {
+        Self {
+            id,
+            needs_role: false,
+            roleless_since: None,
+            replan_at: None,
+            departed_at: None,
+        }
+    }
 }
 
 impl Store {
@@ -256,31 +270,31 @@ impl WriteTx {
     /// # Errors
     /// When the database does not answer, or there is no such person.
     pub async fn find_known(&mut self, id: &PersonId) -> Result<Known, StoreError> {
-        let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query(
-            "SELECT id, needs_role, roleless_since, replan_at, departed_at FROM person
-             WHERE practice = $1 AND id = $2",
-        )
-        .bind(practice.as_str())
-        .bind(id.as_str())
-        .fetch_one(self.connection().await?)
-        .await?;
+        let statement = Statement::new(concat!(
+            "SELECT p.id AS person_id, needs_role, roleless_since, replan_at, departed_at, u.* FROM person p
+             LEFT JOIN (SELECT ",
+            user_columns!(),
+            " FROM scim_user WHERE practice = $1 AND person = $2 AND deleted IS NULL
+               ORDER BY active DESC, modified DESC LIMIT 1) u ON u.person = p.id
+             WHERE p.practice = $1 AND p.id = $2",
+        ))
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        let rows = self.rows(statement).await?;
+        let row = rows
+            .first()
+            .ok_or_else(|| StoreError::Corrupt(format!("there is no person `{id}`")))?;
         let person = Person {
-            id: row.text("id")?.into(),
+            id: row.text("person_id")?.into(),
             needs_role: row.flag("needs_role")?,
             roleless_since: row.maybe_time("roleless_since")?,
             replan_at: row.maybe_time("replan_at")?,
             departed_at: row.maybe_time("departed_at")?,
         };
-        let row = sqlx::query(
-            "SELECT id, person, attributes, version, created, modified FROM scim_user
-             WHERE practice = $1 AND person = $2 AND deleted IS NULL ORDER BY active DESC, modified DESC LIMIT 1",
-        )
-        .bind(practice.as_str())
-        .bind(id.as_str())
-        .fetch_optional(self.connection().await?)
-        .await?;
-        let user = row.as_ref().map(super::resources::user_of).transpose()?;
+        let user = row
+            .maybe_text("id")?
+            .map(|_| super::resources::user_of(row))
+            .transpose()?;
         Ok(Known { person, user })
     }
 
@@ -306,11 +320,11 @@ impl WriteTx {
                                  AND u.deleted IS NULL AND u.active = 1) LIMIT 2",
                 each.join(" OR ")
             );
-            let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+            let mut statement = Statement::new(sql).bind(practice.as_str());
             for (kind, value) in borne {
-                query = query.bind(*kind).bind(folded(kind, value));
+                statement = statement.bind(*kind).bind(folded(kind, value));
             }
-            for row in &query.fetch_all(self.connection().await?).await? {
+            for row in &self.rows(statement).await? {
                 let person: PersonId = row.text("person")?.into();
                 if !fitting.contains(&person) {
                     fitting.push(person);
@@ -334,9 +348,12 @@ impl WriteTx {
     ) -> Result<Option<User>, StoreError> {
         let practice = self.practice().as_str().to_owned();
         let row = sqlx::query(
-            "SELECT id, person, attributes, version, created, modified FROM scim_user
-             WHERE practice = $1 AND deleted IS NULL AND (id = $2 OR user_name = $3)
-             ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END LIMIT 1",
+            concat!(
+                "SELECT ",
+                user_columns!(),
+                " FROM scim_user WHERE practice = $1 AND deleted IS NULL AND (id = $2 OR user_name = $3)
+                 ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END LIMIT 1",
+            ),
         )
         .bind(practice)
         .bind(name)

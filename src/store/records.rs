@@ -133,7 +133,7 @@ impl WriteTx {
         .bind(clock::to_text(now))
         .bind(self.practice().as_str())
         .bind(case.as_str());
-        if self.write_and_read(closed).await?.is_empty() {
+        if self.rows(closed).await?.is_empty() {
             return Ok(false);
         }
         self.record(Entry {

@@ -19,8 +19,21 @@ use crate::{
 /// How many rows one statement writes: a body may name thousands.
 const AT_ONCE: usize = 100;
 
-const USER: &str = "SELECT id, person, attributes, version, created, modified FROM scim_user
-    WHERE practice = $1 AND id = $2 AND deleted IS NULL";
+/// Every column a User is read from.
+macro_rules! user_columns {
+    () => {
+        "id, person, attributes, version, created, modified, \
+         CASE WHEN EXISTS (SELECT 1 FROM scim_group_member m WHERE m.practice = scim_user.practice \
+         AND m.value = scim_user.id) THEN 1 ELSE 0 END AS in_groups"
+    };
+}
+pub(super) use user_columns;
+
+const USER: &str = concat!(
+    "SELECT ",
+    user_columns!(),
+    " FROM scim_user WHERE practice = $1 AND id = $2 AND deleted IS NULL"
+);
 const GROUP: &str = "SELECT id, attributes, version, created, modified FROM scim_group
     WHERE practice = $1 AND id = $2 AND deleted IS NULL";
 
@@ -32,6 +45,7 @@ pub(super) fn user_of(row: &AnyRow) -> Result<User, StoreError> {
         version: row.number("version")?,
         created: row.time("created")?,
         modified: row.time("modified")?,
+        may_be_in_groups: row.flag("in_groups")?,
     })
 }
 
@@ -135,17 +149,10 @@ async fn read_groups_of_all(
     Ok(groups)
 }
 
-async fn read_user(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-    id: &UserId,
-) -> Result<Option<User>, StoreError> {
-    let row = sqlx::query(USER)
+fn select_user(practice: &PracticeName, id: &UserId) -> Statement {
+    Statement::new(USER)
         .bind(practice.as_str())
         .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.as_ref().map(user_of).transpose()
 }
 
 async fn read_group(
@@ -173,7 +180,9 @@ impl Store {
         practice: &PracticeName,
         id: &UserId,
     ) -> Result<Option<User>, StoreError> {
-        read_user(&mut *self.pool.acquire().await?, practice, id).await
+        let mut connection = self.pool.acquire().await?;
+        let rows = select_user(practice, id).rows(&mut connection).await?;
+        rows.first().map(user_of).transpose()
     }
 
     /// Finds a Group that was not deleted.
@@ -195,9 +204,17 @@ impl Store {
     pub async fn groups_of(
         &self,
         practice: &PracticeName,
-        users: &[UserId],
+        users: &[User],
     ) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
-        read_groups_of_all(&mut *self.pool.acquire().await?, practice, users).await
+        let users: Vec<UserId> = users
+            .iter()
+            .filter(|user| user.may_be_in_groups)
+            .map(|user| user.id.clone())
+            .collect();
+        if users.is_empty() {
+            return Ok(HashMap::new());
+        }
+        read_groups_of_all(&mut *self.pool.acquire().await?, practice, &users).await
     }
 }
 
@@ -207,8 +224,8 @@ impl WriteTx {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_user(&mut self, id: &UserId) -> Result<Option<User>, StoreError> {
-        let practice = self.practice().clone();
-        read_user(self.connection().await?, &practice, id).await
+        let statement = select_user(self.practice(), id);
+        self.rows(statement).await?.first().map(user_of).transpose()
     }
 
     /// Finds a Group that was not deleted, as of this transaction.
@@ -224,15 +241,18 @@ impl WriteTx {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn groups_of(&mut self, user: &UserId) -> Result<Vec<GroupRef>, StoreError> {
+    pub async fn groups_of(&mut self, user: &User) -> Result<Vec<GroupRef>, StoreError> {
+        if !user.may_be_in_groups {
+            return Ok(Vec::new());
+        }
         let practice = self.practice().clone();
-        let users = std::slice::from_ref(user);
+        let users = std::slice::from_ref(&user.id);
         let mut groups = read_groups_of_all(self.connection().await?, &practice, users).await?;
-        Ok(groups.remove(user).unwrap_or_default())
+        Ok(groups.remove(&user.id).unwrap_or_default())
     }
 
-    /// Records a User: a new one, or a new version of one.
-    pub fn record_user(&mut self, source: &SourceName, user: &User) {
+    /// Records a User: a new one, or a new version of one that was `before`.
+    pub fn record_user(&mut self, source: &SourceName, user: &User, before: Option<&User>) {
         let practice = self.practice().as_str().to_owned();
         self.counts().users += i64::from(user.version == 1);
         let statement = Statement::new(
@@ -257,8 +277,13 @@ impl WriteTx {
         .bind(clock::to_text(user.created))
         .bind(clock::to_text(user.modified));
         self.later(statement);
-        self.forget_emails(&user.id);
         let emails = user::values(&user.attributes, "emails");
+        if let Some(before) = before {
+            if user::values(&before.attributes, "emails") == emails {
+                return;
+            }
+            self.forget_emails(&user.id);
+        }
         for emails in emails.chunks(AT_ONCE) {
             let mut statement = Statement::new(format!(
                 "INSERT INTO scim_user_email (practice, user_id, email) VALUES {} ON CONFLICT DO NOTHING",

@@ -70,6 +70,21 @@ impl Statement {
     }
 }
 
+/// Runs statements that answer no rows, then one that does.
+pub(super) async fn run_then_read(
+    mut statements: Vec<Statement>,
+    last: Statement,
+    dialect: Dialect,
+    connection: &mut AnyConnection,
+) -> sqlx::Result<Vec<AnyRow>> {
+    statements.push(last);
+    let rest = run_up_to_the_last(statements, dialect, connection).await?;
+    match rest {
+        Some(rest) => rest.rows(connection).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 /// Runs statements in their order. On SQLite each execution is a way to another thread and back, which
 /// costs more than most statements do, so several go as one.
 pub(super) async fn run_all(
@@ -77,6 +92,18 @@ pub(super) async fn run_all(
     dialect: Dialect,
     connection: &mut AnyConnection,
 ) -> sqlx::Result<()> {
+    if let Some(rest) = run_up_to_the_last(statements, dialect, connection).await? {
+        rest.query().execute(connection).await?;
+    }
+    Ok(())
+}
+
+/// Runs statements, and answers what is left to run as one execution, with the last of them.
+async fn run_up_to_the_last(
+    statements: Vec<Statement>,
+    dialect: Dialect,
+    connection: &mut AnyConnection,
+) -> sqlx::Result<Option<Statement>> {
     let mut waiting: Option<Statement> = None;
     for statement in statements {
         let values = waiting.as_ref().map_or(0, |waiting| waiting.values.len());
@@ -91,10 +118,7 @@ pub(super) async fn run_all(
             }
         };
     }
-    if let Some(last) = waiting {
-        last.query().execute(connection).await?;
-    }
-    Ok(())
+    Ok(waiting)
 }
 
 /// Two statements as one text, the values of the second counted on from those of the first.

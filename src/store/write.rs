@@ -103,12 +103,9 @@ impl WriteTx {
         self.turn.connection().await
     }
 
-    /// Writes now, and answers the rows the statement returns.
-    pub(super) async fn write_and_read(
-        &mut self,
-        statement: Statement,
-    ) -> Result<Vec<AnyRow>, StoreError> {
-        Ok(statement.rows(self.connection().await?).await?)
+    /// The rows a statement answers, once all that was recorded is written.
+    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+        self.turn.rows(statement).await
     }
 
     /// Runs any statement, to show what the database itself refuses.

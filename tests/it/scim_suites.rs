@@ -33,7 +33,7 @@ struct Summary {
 /// suite wants every attribute that is not required to be removable.
 #[test]
 fn scim2_tester_refuses_nothing_but_that_active_stays() {
-    let summary = run("tester.py", &[]);
+    let summary = run("tester.py", &[], "");
 
     assert_eq!(summary.passed, 134, "{summary:#?}");
     assert_eq!(summary.failed.len(), 1, "{summary:#?}");
@@ -50,7 +50,7 @@ fn scim2_tester_refuses_nothing_but_that_active_stays() {
 #[test]
 fn scim_sanity_finds_nothing_in_either_mode() {
     for mode in ["strict", "compat"] {
-        let summary = run("sanity.py", &[mode]);
+        let summary = run("sanity.py", &[mode], "");
 
         assert_eq!(summary.passed, 28, "{mode}: {summary:#?}");
         assert!(summary.failed.is_empty(), "{mode}: {summary:#?}");
@@ -58,9 +58,10 @@ fn scim_sanity_finds_nothing_in_either_mode() {
     }
 }
 
+/// A strict source, since cursors are announced to no other.
 #[test]
 fn the_storage_contract_of_scim2_server_holds_over_http() {
-    let summary = run("contract.py", &[]);
+    let summary = run("contract.py", &[], "strict = true\n");
 
     assert_eq!(
         summary.failed,
@@ -84,10 +85,10 @@ fn the_storage_contract_of_scim2_server_holds_over_http() {
     );
 }
 
-/// Runs one suite against a bridge of its own.
-fn run(suite: &str, arguments: &[&str]) -> Summary {
+/// Runs one suite against a bridge of its own, whose source has these settings.
+fn run(suite: &str, arguments: &[&str], source: &str) -> Summary {
     let suites = RealSystem::start("scim-suites");
-    let bridge = Bridge::start();
+    let bridge = Bridge::start(source);
     let output = Command::new(suites.var("PYTHON"))
         .arg(Path::new(suites.var("SUITES")).join(suite))
         .args(arguments)
@@ -115,7 +116,7 @@ struct Bridge {
 }
 
 impl Bridge {
-    fn start() -> Self {
+    fn start(source: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let port = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
@@ -125,7 +126,7 @@ impl Bridge {
             "listen = \"127.0.0.1:{port}\"\n\
              database = \"sqlite://bridge.db\"\n\
              [[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n\
-             [[practice.source]]\nname = \"suite\"\n"
+             [[practice.source]]\nname = \"suite\"\n{source}"
         );
         std::fs::write(folder.path().join("practice.toml"), settings)
             .expect("settings can be written");

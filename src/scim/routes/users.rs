@@ -285,10 +285,9 @@ pub(super) async fn shown(
     users: &[User],
     projection: &Projection,
 ) -> Result<Vec<Value>, StoreError> {
-    let ids: Vec<UserId> = users.iter().map(|user| user.id.clone()).collect();
     let groups = door
         .store
-        .groups_of(&ask.visit.caller.practice, &ids)
+        .groups_of(&ask.visit.caller.practice, users)
         .await?;
     Ok(users
         .iter()

@@ -11,7 +11,8 @@ impl Filter {
     ///
     /// An attribute the resource does not have equals `null` and differs from everything else, so
     /// that `title ne "Nurse"` finds those without title. Values of another type than the literal
-    /// never fit. Of several values one must fit, for `ne` too.
+    /// never fit. Of several values one must fit; for `ne` all must. The empty text is a value, though
+    /// `pr` does not count it.
     ///
     /// # Source
     /// RFC 7644 section 3.4.2.2.
@@ -92,9 +93,7 @@ impl AttributePath {
             None => Some(element.get("value").unwrap_or(element)),
         });
         match value {
-            Some(Value::String(text)) if !text.is_empty() => {
-                SortKey::Text(self.text(text).into_owned())
-            }
+            Some(Value::String(text)) => SortKey::Text(self.text(text).into_owned()),
             Some(Value::Bool(boolean)) => SortKey::Boolean(*boolean),
             Some(Value::Number(number)) => SortKey::Number(number.as_f64().unwrap_or(f64::MAX)),
             _ => SortKey::Absent,
@@ -108,7 +107,7 @@ fn compare(
     literal: &Literal,
     resource: &Value,
 ) -> bool {
-    let is_absent = || !path.values(resource).any(has_content);
+    let is_absent = || path.values(resource).all(Value::is_null);
     match (literal, comparison) {
         (Literal::Null, Comparison::Equal) => is_absent(),
         (Literal::Null, Comparison::NotEqual) => !is_absent(),
@@ -116,18 +115,37 @@ fn compare(
         (_, Comparison::NotEqual) if is_absent() => true,
         (Literal::Text(wanted), _) => {
             let wanted = path.text(wanted);
-            path.values(resource)
-                .filter_map(Value::as_str)
-                .any(|text| compare_texts(&path.text(text), comparison, &wanted))
+            let texts = path.values(resource).filter_map(Value::as_str);
+            fits(comparison, texts, |text| {
+                compare_texts(&path.text(text), comparison, &wanted)
+            })
         }
-        (Literal::Boolean(wanted), _) => path
-            .values(resource)
-            .filter_map(Value::as_bool)
-            .any(|value| compare_order(value.partial_cmp(wanted), comparison)),
-        (Literal::Number(wanted), _) => path
-            .values(resource)
-            .filter_map(Value::as_f64)
-            .any(|value| compare_order(value.partial_cmp(wanted), comparison)),
+        (Literal::Boolean(wanted), _) => {
+            let booleans = path.values(resource).filter_map(Value::as_bool);
+            fits(comparison, booleans, |value| {
+                compare_order(value.partial_cmp(wanted), comparison)
+            })
+        }
+        (Literal::Number(wanted), _) => {
+            let numbers = path.values(resource).filter_map(Value::as_f64);
+            fits(comparison, numbers, |value| {
+                compare_order(value.partial_cmp(wanted), comparison)
+            })
+        }
+    }
+}
+
+/// Whether several values fit as one does. Unequal are those of which none is equal: whoever asks for
+/// all without an address does not want those that have it beside another.
+fn fits<T>(
+    comparison: Comparison,
+    values: impl Iterator<Item = T>,
+    fits: impl Fn(T) -> bool,
+) -> bool {
+    let mut values = values.peekable();
+    match comparison {
+        Comparison::NotEqual => values.peek().is_some() && values.all(fits),
+        _ => values.any(fits),
     }
 }
 

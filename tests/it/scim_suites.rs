@@ -65,18 +65,10 @@ fn the_storage_contract_of_scim2_server_holds_over_http() {
 
     assert_eq!(
         summary.failed,
-        [
-            "test_cursor_at_the_root",
-            "test_cursor_pages_back",
-            "test_search_filters_as_the_filter_evaluator[emails ne \"alice@work.example\"]",
-            "test_search_filters_as_the_filter_evaluator[title eq null]",
-            "test_search_filters_as_the_filter_evaluator[title ne null]",
-            "test_search_sorts_as_search_request_sort[title-ascending]",
-            "test_search_sorts_as_search_request_sort[title-descending]",
-        ],
+        ["test_cursor_at_the_root", "test_cursor_pages_back"],
         "{summary:#?}"
     );
-    assert_eq!(summary.passed, 100, "{summary:#?}");
+    assert_eq!(summary.passed, 105, "{summary:#?}");
     // A time is no text to look into: the models of the suite refuse to ask.
     assert_eq!(
         summary.skipped,

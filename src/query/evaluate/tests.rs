@@ -68,7 +68,7 @@ fn text_is_compared_whatever_the_case_unless_the_case_counts() {
 }
 
 #[test]
-fn of_several_values_one_must_fit() {
+fn of_several_values_one_must_fit_and_for_unequal_all() {
     let emails = || path("emails.value");
 
     assert!(holds(
@@ -81,10 +81,15 @@ fn of_several_values_one_must_fit() {
         Comparison::Equal,
         text("nina@work.example")
     ));
-    assert!(holds(
+    assert!(!holds(
         emails(),
         Comparison::NotEqual,
         text("nina@work.example")
+    ));
+    assert!(holds(
+        emails(),
+        Comparison::NotEqual,
+        text("nobody@work.example")
     ));
     assert!(!holds(
         emails(),
@@ -111,7 +116,7 @@ fn an_element_filter_wants_all_of_it_in_one_element() {
 
 #[test]
 fn what_is_absent_equals_null_and_differs_from_the_rest() {
-    for absent in ["title", "nickName", "name.familyName"] {
+    for absent in ["title", "name.familyName"] {
         assert!(!Filter::Present(path(absent)).matches(&nina()), "{absent}");
         assert!(holds(path(absent), Comparison::Equal, Literal::Null));
         assert!(!holds(path(absent), Comparison::NotEqual, Literal::Null));
@@ -120,6 +125,16 @@ fn what_is_absent_equals_null_and_differs_from_the_rest() {
     }
     assert!(Filter::Present(path("emails")).matches(&nina()));
     assert!(holds(path("userName"), Comparison::NotEqual, Literal::Null));
+}
+
+#[test]
+fn the_empty_text_is_a_value_that_presence_does_not_count() {
+    assert!(!Filter::Present(path("nickName")).matches(&nina()));
+    assert!(!holds(path("nickName"), Comparison::Equal, Literal::Null));
+    assert!(holds(path("nickName"), Comparison::NotEqual, Literal::Null));
+    assert!(holds(path("nickName"), Comparison::Equal, text("")));
+    assert!(!holds(path("nickName"), Comparison::NotEqual, text("")));
+    assert!(holds(path("nickName"), Comparison::NotEqual, text("Nina")));
 }
 
 #[test]
@@ -215,6 +230,7 @@ fn those_without_the_attribute_come_last_and_first_when_descending() {
             json!({"id": "b", "title": "beta"}),
             json!({"id": "a", "title": "Alpha"}),
             json!({"id": "b2", "title": "BETA"}),
+            json!({"id": "empty", "title": ""}),
         ]
     };
     let sort = |descending| Sort {
@@ -222,8 +238,14 @@ fn those_without_the_attribute_come_last_and_first_when_descending() {
         descending,
     };
 
-    assert_eq!(ordered(&sort(false), people()), ["a", "b", "b2", "none"]);
-    assert_eq!(ordered(&sort(true), people()), ["none", "b", "b2", "a"]);
+    assert_eq!(
+        ordered(&sort(false), people()),
+        ["empty", "a", "b", "b2", "none"]
+    );
+    assert_eq!(
+        ordered(&sort(true), people()),
+        ["none", "b", "b2", "a", "empty"]
+    );
 }
 
 #[test]

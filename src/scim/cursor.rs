@@ -42,6 +42,8 @@ struct Content {
     total: u64,
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     after: Option<String>,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
 }
@@ -66,14 +68,16 @@ impl<'a> Cursors<'a> {
 
     /// The cursor of a position.
     pub(super) fn seal(&self, position: &Position) -> String {
-        let (after, offset) = match &position.start {
-            Start::After(id) => (Some(id.clone()), None),
-            Start::Offset(offset) => (None, Some(*offset)),
+        let (after, before, offset) = match &position.start {
+            Start::After(id) => (Some(id.clone()), None, None),
+            Start::Before(id) => (None, Some(id.clone()), None),
+            Start::Offset(offset) => (None, None, Some(*offset)),
         };
         let content = Content {
             expires: self.now.as_second().saturating_add(LIFETIME_SECONDS),
             total: position.total,
             after,
+            before,
             offset,
         };
         let mut bytes = serde_json::json!(content).to_string().into_bytes();
@@ -91,9 +95,10 @@ impl<'a> Cursors<'a> {
         if content.expires <= self.now.as_second() {
             return Err(EXPIRED);
         }
-        let start = match (content.after, content.offset) {
-            (Some(id), None) => Start::After(id),
-            (None, Some(offset)) => Start::Offset(offset),
+        let start = match (content.after, content.before, content.offset) {
+            (Some(id), None, None) => Start::After(id),
+            (None, Some(id), None) => Start::Before(id),
+            (None, None, Some(offset)) => Start::Offset(offset),
             _ => return Err(INVALID),
         };
         Ok(Position {
@@ -117,7 +122,7 @@ impl<'a> Cursors<'a> {
     }
 }
 
-const INVALID: ScimError = ScimError::invalid_cursor(
+pub(super) const INVALID: ScimError = ScimError::invalid_cursor(
     ScimType::InvalidCursor,
     "the cursor is not one of this query: begin again without cursor",
 );
@@ -157,7 +162,11 @@ mod tests {
             total: 1,
         };
 
-        for position in [position(), offset] {
+        let back = Position {
+            start: Start::Before("0197".to_owned()),
+            total: 9,
+        };
+        for position in [position(), offset, back] {
             assert_eq!(cursors.open(&cursors.seal(&position)), Ok(position));
         }
     }

@@ -136,16 +136,9 @@ impl Query {
         let Some(cursor) = &self.cursor else {
             return self.listing_by_index(kind);
         };
-        let or_nothing = |text: &'_ Option<String>| text.clone().unwrap_or_default();
-        let (filter, sort_by, sort_order) = (
-            or_nothing(&self.filter),
-            or_nothing(&self.sort_by),
-            or_nothing(&self.sort_order),
-        );
-        let query = [kind.endpoint, &filter, &sort_by, &sort_order];
-        let cursors = door.cursors(practice, &query).await?;
+        let cursors = self.cursors(kind.endpoint, door, practice).await?;
         let mut search = Search {
-            limit: self.limit().map_err(|_| INVALID_COUNT)?,
+            limit: self.limit_by_cursor()?,
             ..self.search(kind)?
         };
         // An empty cursor asks for the first page.
@@ -183,9 +176,30 @@ impl Query {
         })
     }
 
-    /// Whether the client walks by cursor.
-    pub(super) fn has_cursor(&self) -> bool {
-        self.cursor.is_some()
+    /// The cursor of a client that walks by one; it is empty for the first page.
+    pub(super) fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
+    /// The cursors of this query in that list.
+    pub(super) async fn cursors<'a>(
+        &self,
+        list: &str,
+        door: &'a FrontDoor,
+        practice: &PracticeName,
+    ) -> Result<Cursors<'a>, ScimError> {
+        let [filter, sort_by, sort_order] = [&self.filter, &self.sort_by, &self.sort_order]
+            .map(|text| text.as_deref().unwrap_or_default());
+        door.cursors(practice, &[list, filter, sort_by, sort_order])
+            .await
+    }
+
+    /// How many resources a page of a walk by cursor has.
+    ///
+    /// # Errors
+    /// `invalidCount` when it is no number.
+    pub(super) fn limit_by_cursor(&self) -> Result<u64, ScimError> {
+        self.limit().map_err(|_| INVALID_COUNT)
     }
 
     fn limit(&self) -> Result<u64, ScimError> {
@@ -242,19 +256,35 @@ impl Listing<'_> {
         }
     }
 
-    /// The answer, with the resources as they are to be shown, and the id of the last of them.
+    /// The answer, with the resources as they are to be shown.
     pub(super) fn answer<T>(
         &self,
         found: &Found<T>,
-        last_id: Option<&str>,
+        id: impl Fn(&T) -> &str,
         resources: Vec<Value>,
     ) -> Value {
         let mut answer = list_response(found.total, resources);
         match &self.paging {
             Paging::Index(start_index) => answer["startIndex"] = (*start_index).into(),
             Paging::Cursor(cursors) => {
-                if let Some(next) = self.next(found, last_id) {
-                    answer["nextCursor"] = cursors.seal(&next).into();
+                let at = |start: Option<Start>| {
+                    start.map(|start| Position {
+                        start,
+                        total: found.total,
+                    })
+                };
+                let ends = found
+                    .items
+                    .first()
+                    .map(&id)
+                    .zip(found.items.last().map(&id));
+                if let Some((first, last)) = ends {
+                    if let Some(next) = at(self.next(found, last)) {
+                        answer["nextCursor"] = cursors.seal(&next).into();
+                    }
+                    if let Some(previous) = at(self.previous(found, first)) {
+                        answer["previousCursor"] = cursors.seal(&previous).into();
+                    }
                 }
             }
         }
@@ -263,16 +293,26 @@ impl Listing<'_> {
 
     /// Where the next page begins, if there is one. The order of creation goes on after an id,
     /// wherever the resource is by then; every other order after a number.
-    fn next<T>(&self, found: &Found<T>, last_id: Option<&str>) -> Option<Position> {
-        let last_id = last_id.filter(|_| found.has_more)?;
-        let start = match (&self.search.sort, &self.search.start) {
-            (None, _) | (_, Start::After(_)) => Start::After(last_id.to_owned()),
-            (Some(_), Start::Offset(offset)) => Start::Offset(offset + found.items.len() as u64),
-        };
-        Some(Position {
-            start,
-            total: found.total,
-        })
+    fn next<T>(&self, found: &Found<T>, last_id: &str) -> Option<Start> {
+        match (&self.search.sort, &self.search.start) {
+            // Who walks back came from there.
+            (_, Start::Before(_)) => Some(Start::After(last_id.to_owned())),
+            _ if !found.has_more => None,
+            (None, _) | (_, Start::After(_)) => Some(Start::After(last_id.to_owned())),
+            (Some(_), Start::Offset(offset)) => {
+                Some(Start::Offset(offset + found.items.len() as u64))
+            }
+        }
+    }
+
+    /// Where the page before begins, if there is one.
+    fn previous<T>(&self, found: &Found<T>, first_id: &str) -> Option<Start> {
+        match &self.search.start {
+            Start::Offset(0) => None,
+            Start::Offset(offset) => Some(Start::Offset(offset.saturating_sub(self.search.limit))),
+            Start::Before(_) if !found.has_more => None,
+            Start::After(_) | Start::Before(_) => Some(Start::Before(first_id.to_owned())),
+        }
     }
 }
 
@@ -326,7 +366,7 @@ mod tests {
             listing.start_index(),
             match listing.search.start {
                 Start::Offset(offset) => offset,
-                Start::After(_) => panic!("a page by index"),
+                Start::After(_) | Start::Before(_) => panic!("a page by index"),
             },
             listing.search.limit,
         )

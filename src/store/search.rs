@@ -42,6 +42,18 @@ pub enum Start {
     Offset(u64),
     /// After the resource with this id, in the order of creation.
     After(String),
+    /// So that the part ends right before the resource with this id, in the order of creation.
+    Before(String),
+}
+
+impl Start {
+    /// What was read from here, in the order of the list.
+    fn forwards<T>(&self, mut items: Vec<T>) -> Vec<T> {
+        if matches!(self, Self::Before(_)) {
+            items.reverse();
+        }
+        items
+    }
 }
 
 impl Default for Start {
@@ -57,7 +69,7 @@ pub struct Found<T> {
     pub total: u64,
     /// Those from the start on, at most `limit`.
     pub items: Vec<T>,
-    /// Whether more follow.
+    /// Whether more follow; before this part, where it was looked for backwards.
     pub has_more: bool,
 }
 
@@ -191,7 +203,7 @@ impl Store {
                 .bookmarks
                 .find(&place(*offset), removals)
                 .map_or_else(|| asked.search.start.clone(), Start::After),
-            after @ Start::After(_) => after.clone(),
+            at_id => at_id.clone(),
         };
         let lowered = Lowered {
             is_exact: true,
@@ -200,6 +212,7 @@ impl Store {
         let (items, has_more) = asked
             .rows::<T>(connection, &lowered, order, &start, asked.search.limit)
             .await?;
+        let items = asked.search.start.forwards(items);
         if let (Start::Offset(offset), Some(last), true) =
             (&asked.search.start, items.last(), has_more)
         {
@@ -232,6 +245,7 @@ impl Asked<'_> {
         let (items, has_more) = self
             .rows::<T>(connection, lowered, order, &search.start, search.limit)
             .await?;
+        let items = search.start.forwards(items);
         let total = match (search.known_total, &search.start) {
             (Some(total), _) => total,
             // The whole answer is on this page: there is nothing to count.
@@ -263,7 +277,7 @@ impl Asked<'_> {
         Ok(u64::try_from(row.number("total")?).unwrap_or(0))
     }
 
-    /// Up to `limit` resources from a place on, and whether more follow.
+    /// Up to `limit` resources from a place on, as they are read, and whether more follow.
     async fn rows<T: Kind>(
         &self,
         connection: &mut AnyConnection,
@@ -273,14 +287,15 @@ impl Asked<'_> {
         limit: u64,
     ) -> Result<(Vec<T>, bool), StoreError> {
         let next = lowered.binds.len() + 2;
-        let (after, offset) = match start {
-            Start::Offset(0) => (String::new(), String::new()),
-            Start::Offset(offset) => (String::new(), format!(" OFFSET {offset}")),
-            Start::After(_) => (format!(" AND id > ${next}"), String::new()),
+        let (place, direction, offset) = match start {
+            Start::Offset(0) => (String::new(), "", String::new()),
+            Start::Offset(offset) => (String::new(), "", format!(" OFFSET {offset}")),
+            Start::After(_) => (format!(" AND id > ${next}"), "", String::new()),
+            Start::Before(_) => (format!(" AND id < ${next}"), " DESC", String::new()),
         };
         // The text comes from our constants and numbers alone; what the caller sent is bound.
         let sql = format!(
-            "{} WHERE practice = $1 AND deleted IS NULL{}{after} ORDER BY {order} LIMIT {}{offset}",
+            "{} WHERE practice = $1 AND deleted IS NULL{}{place} ORDER BY {order}{direction} LIMIT {}{offset}",
             T::TABLE.select,
             lowered.sql,
             limit.saturating_add(1).min(i64::MAX as u64),
@@ -289,7 +304,7 @@ impl Asked<'_> {
         for bind in &lowered.binds {
             query = query.bind(bind.as_str());
         }
-        if let Start::After(id) = start {
+        if let Start::After(id) | Start::Before(id) = start {
             query = query.bind(id.as_str());
         }
         let mut rows = query.fetch_all(&mut *connection).await?;
@@ -312,8 +327,8 @@ impl Asked<'_> {
         };
         let mut page = Page::of(search);
         let mut start = match &search.start {
-            after @ Start::After(_) => after.clone(),
             Start::Offset(_) => Start::Offset(0),
+            at_id => at_id.clone(),
         };
         loop {
             let (portion, has_more) = self
@@ -331,7 +346,12 @@ impl Asked<'_> {
                 }
             }
             match last {
-                Some(last) if has_more && !page.is_done() => start = Start::After(last),
+                Some(last) if has_more && !page.is_done() => {
+                    start = match start {
+                        Start::Before(_) => Start::Before(last),
+                        _ => Start::After(last),
+                    };
+                }
                 _ => return Ok(page.finish()),
             }
         }
@@ -353,7 +373,7 @@ impl<'a, T> Page<'a, T> {
     fn of(search: &'a Search) -> Self {
         let skip = match &search.start {
             Start::Offset(offset) => usize::try_from(*offset).unwrap_or(usize::MAX),
-            Start::After(_) => 0,
+            Start::After(_) | Start::Before(_) => 0,
         };
         Self {
             search,
@@ -395,11 +415,12 @@ impl<'a, T> Page<'a, T> {
         Found {
             total: self.search.known_total.unwrap_or(self.seen),
             has_more: self.seen > (self.skip + self.kept.len()) as u64,
-            items: self
-                .kept
-                .into_iter()
-                .map(|(_, resource)| resource)
-                .collect(),
+            items: self.search.start.forwards(
+                self.kept
+                    .into_iter()
+                    .map(|(_, resource)| resource)
+                    .collect(),
+            ),
         }
     }
 }

@@ -206,3 +206,80 @@ async fn the_root_is_searched_across_users_and_groups() {
         .body;
     assert_eq!(kinds(&groups), ["Group", "Group"]);
 }
+
+#[tokio::test]
+async fn a_walk_back_shows_the_same_pages_and_ends_at_the_first() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    hired(&app, 7).await;
+    for query in [
+        "count=3",
+        "count=3&filter=title+co+%22nurse%22",
+        "count=3&filter=active+eq+true",
+        "count=3&sortBy=userName",
+    ] {
+        let page = async |cursor: &Value| {
+            let cursor = cursor.as_str().unwrap();
+            let answer = provider
+                .get(&format!("/Users?{query}&cursor={cursor}"))
+                .await;
+            assert_eq!(answer.status, StatusCode::OK, "{query}");
+            answer.body
+        };
+        let first = page(&json!("")).await;
+        let second = page(&first["nextCursor"]).await;
+        let third = page(&second["nextCursor"]).await;
+        assert!(third.get("nextCursor").is_none(), "{query}");
+
+        let back_at_second = page(&third["previousCursor"]).await;
+        let back_at_first = page(&back_at_second["previousCursor"]).await;
+
+        assert_eq!(ids(&back_at_second), ids(&second), "{query}");
+        assert_eq!(ids(&back_at_first), ids(&first), "{query}");
+        assert!(first.get("previousCursor").is_none(), "{query}");
+        assert!(back_at_first.get("previousCursor").is_none(), "{query}");
+        let forth = page(&back_at_first["nextCursor"]).await;
+        assert_eq!(ids(&forth), ids(&second), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_walk_by_cursor_at_the_root_sees_users_then_groups_whoever_leaves_meanwhile() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let mut all = hired(&app, 5).await;
+    for name in ["Ward 1", "Ward 2", "Ward 3"] {
+        let group = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+            "displayName": name,
+        });
+        all.push(provider.post("/Groups", &group).await.id());
+    }
+    for (sort_by, leaves) in [(None, true), (Some("meta.created"), false)] {
+        let mut walked = Vec::new();
+        let mut cursor = json!("");
+        loop {
+            let request = json!({"count": 2, "cursor": cursor, "sortBy": sort_by});
+            let page = provider.post("/.search", &request).await;
+            assert_eq!(page.status, StatusCode::OK, "{:?}", page.body);
+            walked.extend(ids(&page.body));
+            if leaves && walked.len() == 2 {
+                assert_eq!(page.body["totalResults"], 8);
+                app.delete(&all[0].as_str().into()).await;
+            }
+            match page.body.get("nextCursor") {
+                Some(next) => cursor = next.clone(),
+                None => break,
+            }
+        }
+        assert_eq!(walked, all);
+        if leaves {
+            all.remove(0);
+        }
+    }
+
+    let lost = provider
+        .post("/.search", &json!({"cursor": "made-up"}))
+        .await;
+    assert_eq!(lost.body["scimType"], "invalidCursor");
+}

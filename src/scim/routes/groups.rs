@@ -59,8 +59,7 @@ async fn answer_list(door: &FrontDoor, ask: &Ask, query: &Query) -> Result<Respo
         .iter()
         .map(|group| show(ask, group, &listing.projection))
         .collect();
-    let last = found.items.last().map(|group| group.id.as_str());
-    let list = listing.answer(&found, last, groups);
+    let list = listing.answer(&found, |group| group.id.as_str(), groups);
     Ok(answer::json(StatusCode::OK, &list))
 }
 

@@ -55,8 +55,7 @@ async fn answer_list(door: &FrontDoor, ask: &Ask, query: &Query) -> Result<Respo
     let listing = query.listing(&USER, door, practice).await?;
     let found = door.store.search_users(practice, &listing.search).await?;
     let users = shown(door, ask, &found.items, &listing.projection).await?;
-    let last = found.items.last().map(|user| user.id.as_str());
-    let list = listing.answer(&found, last, users);
+    let list = listing.answer(&found, |user| user.id.as_str(), users);
     Ok(answer::json(StatusCode::OK, &list))
 }
 

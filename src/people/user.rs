@@ -56,12 +56,10 @@ impl User {
     }
 }
 
-/// Whether these attributes say that the person may get in.
+/// Whether these attributes say that the person may get in. `null` is an `active` that was taken away:
+/// it is not shown, and lets nobody in.
 pub fn is_active(attributes: &Attributes) -> bool {
-    attributes
-        .get("active")
-        .and_then(Value::as_bool)
-        .unwrap_or(true)
+    attributes.get("active").is_none_or(|active| active == true)
 }
 
 /// A text attribute that is not empty.
@@ -138,6 +136,7 @@ impl User {
         resource.extend(
             self.attributes
                 .iter()
+                .filter(|(_, value)| !value.is_null())
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
         if !groups.is_empty() {

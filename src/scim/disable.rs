@@ -17,6 +17,10 @@ pub(super) fn is_asked_for_in(body: &Value) -> bool {
 }
 
 fn operation_disables(operation: &Map<String, Value>) -> bool {
+    let text = |name| member(operation, name).and_then(Value::as_str);
+    if text("op").is_some_and(|op| op.eq_ignore_ascii_case("remove")) {
+        return text("path").is_some_and(is_active);
+    }
     let Some(value) = member(operation, "value") else {
         return false;
     };
@@ -80,6 +84,7 @@ mod tests {
             r#"{"operations": [{"op": "replace", "value":
                 {"urn:ietf:params:scim:schemas:core:2.0:User:active": "false"}}]}"#,
             r#"{"active": true, "active": false}"#,
+            r#"{"Operations": [{"op": "Remove", "path": "active"}]}"#,
         ] {
             assert!(is_asked_for(body.as_bytes()), "{body}");
         }
@@ -90,7 +95,8 @@ mod tests {
         for body in [
             r#"{"userName": "nina", "active": true}"#,
             r#"{"Operations": [{"op": "replace", "path": "title", "value": false}]}"#,
-            r#"{"Operations": [{"op": "remove", "path": "active"}]}"#,
+            r#"{"Operations": [{"op": "remove", "path": "title"}]}"#,
+            r#"{"Operations": [{"op": "remove"}]}"#,
             "nonsense",
             "[]",
         ] {

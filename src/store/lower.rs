@@ -259,12 +259,13 @@ impl Lowering {
             Literal::Boolean(wanted)
                 if self.table.has_active && path.schema.is_none() && path.name == "active" =>
             {
-                let is_wanted = match comparison {
-                    Comparison::Equal => *wanted,
-                    Comparison::NotEqual => !*wanted,
-                    _ => return None,
-                };
-                Some((format!("active = {}", i64::from(is_wanted)), true))
+                // Those whose `active` was taken away are not active, and not `false` either.
+                match (comparison, *wanted) {
+                    (Comparison::Equal, true) => Some(("active = 1".to_owned(), true)),
+                    (Comparison::NotEqual, true) => Some(("active = 0".to_owned(), true)),
+                    (Comparison::Equal, false) => Some(("active = 0".to_owned(), false)),
+                    _ => None,
+                }
             }
             // An empty text is no value in a column, and one in the resource.
             Literal::Text(text) if !text.is_empty() => {

@@ -2,7 +2,8 @@
 
 use std::{fs, time::Duration};
 
-use drawbridge::store::sqlite_path;
+use drawbridge::{door::Wanted, store::sqlite_path};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, provider::Provider, wire::Wire};
@@ -85,6 +86,53 @@ async fn deleting_is_a_departure_too() {
     assert_eq!(answer.status, 204);
     assert_eq!(changes(&app).await, ["change.joined", "change.departed"]);
     assert_eq!(provider.delete(&path).await.status, 404);
+}
+
+#[tokio::test]
+async fn whoever_loses_active_has_left_until_it_is_set_again() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let id = app.hire("nina", "Nurse").await;
+    let path = format!("/Users/{}", id.as_str());
+    let wanted = async || {
+        let doors = app.doors_of("nina").await;
+        assert!(!doors.is_empty());
+        doors
+            .iter()
+            .filter(|door| door.wanted != Wanted::Closed)
+            .count()
+    };
+    assert!(wanted().await > 0);
+
+    let answer = provider
+        .patch(&path, &json!([{"op": "remove", "path": "active"}]))
+        .await;
+
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(wanted().await, 0);
+    assert!(answer.body.get("active").is_none());
+    let shown = provider.get(&path).await.body;
+    assert!(shown.get("active").is_none());
+    for (filter, count) in [
+        ("active+pr", 0),
+        ("active+eq+false", 0),
+        ("active+eq+true", 0),
+        ("active+ne+true", 1),
+        ("not+(active+eq+true)", 1),
+        ("not+(active+eq+false)", 1),
+    ] {
+        let found = provider.get(&format!("/Users?filter={filter}")).await.body;
+        assert_eq!(found["totalResults"], count, "{filter}");
+    }
+
+    let back = provider
+        .patch(
+            &path,
+            &json!([{"op": "add", "path": "active", "value": true}]),
+        )
+        .await;
+    assert_eq!(back.body["active"], true);
+    assert!(wanted().await > 0);
 }
 
 #[tokio::test]

@@ -141,7 +141,13 @@ fn remove(
         Place::Extension(schema) => return Ok(remove_extension(schema)),
         Place::Unknown => return unknown_path(mode),
     };
-    if !target.innermost().may_be_empty() {
+    let innermost = target.innermost();
+    if innermost.always_set {
+        // Who takes away the right to get in does not leave it.
+        let action = Action::Replace(Value::Null);
+        return Ok(vec![Step { target, action }]);
+    }
+    if !innermost.may_be_empty() {
         return Err(ScimError::mutability(
             "an operation removes what a resource must have",
         ));

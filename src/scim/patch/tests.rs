@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    people::ENTERPRISE_USER,
+    people::{ENTERPRISE_USER, user::is_active},
     scim::{
         error::ScimType,
         schema::{GROUP, USER},
@@ -97,10 +97,6 @@ fn nothing_else_ever_enables_or_disables() {
             "{value}"
         );
     }
-    assert_eq!(
-        refusal(user(json!([{"op": "remove", "path": "active"}]))),
-        Some(ScimType::Mutability)
-    );
     assert!(user(json!([{"op": "replace", "value": {"active": false, "Active": true}}])).is_err());
 }
 
@@ -302,6 +298,27 @@ fn a_whole_resource_is_read_as_entra_sends_it() {
             ENTERPRISE_USER: {"department": "bob"},
         })
     );
+}
+
+#[test]
+fn whoever_loses_active_is_not_active_until_it_is_set_again() {
+    let attributes = |value: Value| value.as_object().cloned().unwrap();
+    let change = |before: &Attributes, operation: Value| {
+        let body = json!({"Operations": [operation]});
+        let patch = Patch::read(&USER, &body, Mode::Lenient).unwrap();
+        patch.apply(before).unwrap()
+    };
+    let before = attributes(json!({"userName": "nina", "active": true}));
+
+    let gone = change(&before, json!({"op": "remove", "path": "active"}));
+    assert!(!is_active(&gone));
+
+    let body = json!({"userName": "nina", "title": "Nurse"});
+    let put = Patch::read_resource(&USER, &body, Mode::Lenient).unwrap();
+    assert!(!is_active(&put.apply(&gone).unwrap()), "a PUT without it");
+
+    let back = change(&gone, json!({"op": "add", "path": "active", "value": true}));
+    assert!(is_active(&back));
 }
 
 #[test]

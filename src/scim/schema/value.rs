@@ -8,7 +8,8 @@ use super::{Attribute, Kind, Mode};
 use crate::scim::error::ScimError;
 
 impl Attribute {
-    /// Reads all that this attribute holds. `None` is "unassigned": `null`, `[]`, an empty object.
+    /// Reads all that this attribute holds. `None` is "unassigned": `null`, `[]`, an empty object, the
+    /// empty text for an identifier.
     ///
     /// Clients write a list of one as its element, and the other way round; Entra ID and Okta send a
     /// manager as an object, as a list of one object and as bare text. All mean the same.
@@ -44,7 +45,11 @@ impl Attribute {
             Kind::Boolean => read_boolean(value).map(Some),
             Kind::Complex => self.read_complex(value, mode),
             Kind::String | Kind::Binary | Kind::Reference | Kind::DateTime => {
-                self.read_text(value, mode).map(Some)
+                let text = self.read_text(value, mode)?;
+                // An identifier that is the empty text names nobody, and is looked for as if it were
+                // not there.
+                let says_nothing = self.max_chars.is_some() && text == "";
+                Ok((!says_nothing).then_some(text))
             }
         }
     }
@@ -174,6 +179,15 @@ mod tests {
         ] {
             assert!(read("active", value.clone()).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn an_identifier_that_is_the_empty_text_is_none() {
+        for name in ["externalId", "displayName"] {
+            assert_eq!(read(name, json!("")), Ok(None), "{name}");
+        }
+        assert_eq!(read("nickName", json!("")), Ok(Some(json!(""))));
+        assert!(read("userName", json!("")).is_err());
     }
 
     #[test]

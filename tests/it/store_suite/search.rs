@@ -131,7 +131,12 @@ async fn hire_everybody(app: &TestApp) {
             if number % 3 == 0 {
                 attributes.insert("displayName".to_owned(), format!("The {name}").into());
             }
-            attributes.insert("active".to_owned(), (number % 4 != 0).into());
+            let active = match number % 4 {
+                0 => false.into(),
+                1 => Value::Null,
+                _ => true.into(),
+            };
+            attributes.insert("active".to_owned(), active);
         })
         .await;
     }

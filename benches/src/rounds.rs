@@ -1,0 +1,170 @@
+//! The comparisons. In each round every server is measured once for everything.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::time::Instant;
+
+use crate::{
+    Failure, Plan,
+    load::{self, Ask, Make, Until},
+    report::Report,
+    servers::Server,
+};
+
+/// People that look-ups find among.
+const PEOPLE: u64 = 10_000;
+
+/// A server with who is in it.
+struct Side {
+    server: Server,
+    next: Arc<AtomicU64>,
+    ids: Arc<Vec<String>>,
+}
+
+pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
+    let mut sides = Vec::new();
+    let servers = [
+        Some(Server::drawbridge(plan, false).await?),
+        Some(Server::bare().await?),
+        Server::scimmy(plan).await?,
+    ];
+    for server in servers.into_iter().flatten() {
+        eprintln!("{}: {PEOPLE} people", server.name);
+        let people = if plan.quick { 200 } else { PEOPLE };
+        let next = Arc::new(AtomicU64::new(0));
+        let filled = load::run(
+            server.address,
+            &server.token,
+            16,
+            Until::Asked(people),
+            &next,
+            create(),
+        )
+        .await?;
+        sides.push(Side {
+            server,
+            next: Arc::new(AtomicU64::new(people)),
+            ids: Arc::new(filled.ids),
+        });
+    }
+    for round in 1..=plan.rounds {
+        eprintln!("round {round} of {}", plan.rounds);
+        report.add(
+            "commits of one row, bare SQLite",
+            "Drawbridge",
+            commits(plan).await?,
+        );
+        // Look-ups first, so that all rounds find among as many.
+        for side in &sides {
+            let by_id = side.read(plan, by_id(&side.ids)).await?;
+            report.add("GET by id, 16 clients", side.server.name, by_id);
+        }
+        for side in sides.iter().filter(|side| side.server.name != "bare axum") {
+            let people = side.ids.len() as u64;
+            let by_name = side.read(plan, by_name(people)).await?;
+            report.add(
+                "filter `userName eq`, 16 clients",
+                side.server.name,
+                by_name,
+            );
+        }
+        for clients in [1, 16, 64] {
+            for side in &sides {
+                let made = load::run(
+                    side.server.address,
+                    &side.server.token,
+                    clients,
+                    Until::Passed(Duration::from_secs_f64(plan.seconds)),
+                    &side.next,
+                    create(),
+                )
+                .await?;
+                let what = format!("durable creates, {clients} clients");
+                report.add(&what, side.server.name, made.per_second());
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Side {
+    async fn read(&self, plan: &Plan, make: Make) -> Result<f64, Failure> {
+        let sample = load::run(
+            self.server.address,
+            &self.server.token,
+            16,
+            Until::Passed(Duration::from_secs_f64(plan.seconds)),
+            &Arc::default(),
+            make,
+        )
+        .await?;
+        Ok(sample.per_second())
+    }
+}
+
+/// Creates the person of a number.
+pub fn create() -> Make {
+    Arc::new(|number| Ask {
+        method: "POST",
+        path: "/Users".to_owned(),
+        body: Some(format!(
+            r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"person{number}@elm.example","externalId":"x{number}","name":{{"givenName":"Nina","familyName":"Weiss"}},"title":"Nurse","active":true,"emails":[{{"value":"person{number}@elm.example","type":"work","primary":true}}]}}"#
+        )),
+    })
+}
+
+/// Reads one of these, in an order that looks like none.
+pub fn by_id(ids: &Arc<Vec<String>>) -> Make {
+    let ids = Arc::clone(ids);
+    Arc::new(move |number| Ask {
+        method: "GET",
+        path: format!("/Users/{}", ids[scattered(number, ids.len() as u64)]),
+        body: None,
+    })
+}
+
+/// Looks for one of the first people by userName.
+pub fn by_name(people: u64) -> Make {
+    Arc::new(move |number| Ask {
+        method: "GET",
+        path: format!(
+            "/Users?filter=userName+eq+%22person{}@elm.example%22",
+            scattered(number, people)
+        ),
+        body: None,
+    })
+}
+
+fn scattered(number: u64, among: u64) -> usize {
+    (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 11) as usize % among.max(1) as usize
+}
+
+/// How many transactions of one row the disk takes a second.
+async fn commits(plan: &Plan) -> Result<f64, Failure> {
+    let folder = tempfile::tempdir()?;
+    let options = SqliteConnectOptions::new()
+        .filename(folder.path().join("bare.db"))
+        .create_if_missing(true)
+        .pragma("journal_mode", "WAL")
+        .pragma("synchronous", "FULL");
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    connection
+        .execute("CREATE TABLE row (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
+        .await?;
+    let began = Instant::now();
+    let done = AtomicU64::new(0);
+    while began.elapsed().as_secs_f64() < plan.seconds {
+        connection
+            .execute("INSERT INTO row (text) VALUES ('nina.weiss@elm.example')")
+            .await?;
+        done.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(done.into_inner() as f64 / began.elapsed().as_secs_f64())
+}

@@ -1,0 +1,214 @@
+//! Who is asked: each is a process of its own, and kept over all rounds.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::{Failure, Plan, load::Client};
+
+const TOKEN: &str = "bench-token";
+
+/// How many systems a practice with systems has.
+pub const SYSTEMS: usize = 8;
+
+/// What a server has to say goes into this file of its folder.
+const LOG: &str = "log";
+
+/// A server that runs until it is dropped.
+pub struct Server {
+    pub name: &'static str,
+    pub address: SocketAddr,
+    pub token: String,
+    command: Vec<String>,
+    process: Child,
+    folder: TempDir,
+}
+
+impl Server {
+    /// A bare axum server, in this very program.
+    pub async fn bare() -> Result<Self, Failure> {
+        let address = free_address()?;
+        let program = std::env::current_exe()?.to_string_lossy().into_owned();
+        let command = vec![program, "bare".to_owned(), address.port().to_string()];
+        Self::start(
+            "bare axum",
+            address,
+            TOKEN.to_owned(),
+            command,
+            tempfile::tempdir()?,
+        )
+        .await
+    }
+
+    /// SCIMMY with its routers; `None` when its packages are not installed.
+    pub async fn scimmy(plan: &Plan) -> Result<Option<Self>, Failure> {
+        let script = plan.scimmy.join("server.mjs");
+        if !plan.scimmy.join("node_modules").exists() {
+            eprintln!(
+                "SCIMMY is left out: run `npm install` in {}",
+                plan.scimmy.display()
+            );
+            return Ok(None);
+        }
+        let (address, folder) = (free_address()?, tempfile::tempdir()?);
+        let command = vec![
+            "node".to_owned(),
+            std::fs::canonicalize(script)?
+                .to_string_lossy()
+                .into_owned(),
+            address.port().to_string(),
+            "scimmy.db".to_owned(),
+            TOKEN.to_owned(),
+        ];
+        let server = Self::start("SCIMMY", address, TOKEN.to_owned(), command, folder).await?;
+        Ok(Some(server))
+    }
+
+    /// Drawbridge on SQLite, as it is delivered. With systems, everybody has a door into each, and the
+    /// rounds are held back: what is measured is taking changes in.
+    pub async fn drawbridge(plan: &Plan, has_systems: bool) -> Result<Self, Failure> {
+        let (address, folder) = (free_address()?, tempfile::tempdir()?);
+        let mut settings = format!(
+            "listen = \"{address}\"\ndatabase = \"sqlite://bench.db\"\n\
+             [[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n\
+             [[practice.source]]\nname = \"bench\"\n"
+        );
+        let mut roles =
+            "[[role]]\nname = \"Nurse\"\nmatches = [\"Nurse\"]\n[role.access]\n".to_owned();
+        if has_systems {
+            for number in 0..SYSTEMS {
+                settings.push_str(&format!(
+                    "[[practice.system]]\nname = \"s{number}\"\ntitle = \"System {number}\"\n\
+                     category = \"saas\"\nconnector = \"sandbox\"\n"
+                ));
+                roles.push_str(&format!("s{number} = \"staff\"\n"));
+            }
+        }
+        std::fs::write(folder.path().join("practice.toml"), settings)?;
+        std::fs::write(folder.path().join("roles.toml"), roles)?;
+        let program = std::fs::canonicalize(&plan.drawbridge)?
+            .to_string_lossy()
+            .into_owned();
+        let made = Command::new(&program)
+            .args(["token", "create", "--practice", "elm", "--source", "bench"])
+            .args(["--config", "practice.toml"])
+            .current_dir(folder.path())
+            .output()?;
+        let token = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        if !made.status.success() {
+            return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
+        }
+        let mut command = vec![program, "serve".to_owned()];
+        command.extend(["--config", "practice.toml"].map(str::to_owned));
+        if has_systems {
+            command.push("--no-rounds".to_owned());
+        }
+        Self::start("Drawbridge", address, token, command, folder).await
+    }
+
+    async fn start(
+        name: &'static str,
+        address: SocketAddr,
+        token: String,
+        command: Vec<String>,
+        folder: TempDir,
+    ) -> Result<Self, Failure> {
+        let process = spawn(&command, folder.path())?;
+        let server = Self {
+            name,
+            address,
+            token,
+            command,
+            process,
+            folder,
+        };
+        server.wait().await?;
+        Ok(server)
+    }
+
+    async fn wait(&self) -> Result<(), Failure> {
+        let began = Instant::now();
+        while Client::connect(self.address, &self.token).await.is_err() {
+            if began.elapsed() > Duration::from_secs(60) {
+                let log = std::fs::read_to_string(self.folder.path().join(LOG))?;
+                return Err(format!("{} does not answer. It said: {log}", self.name).into());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    /// Ends it as a power cut would, and starts it again.
+    pub async fn kill_and_start(&mut self) -> Result<(), Failure> {
+        self.process.kill()?;
+        self.process.wait()?;
+        self.process = spawn(&self.command, self.folder.path())?;
+        self.wait().await
+    }
+
+    /// Bytes of memory it has.
+    pub fn memory(&self) -> Result<f64, Failure> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let kilobytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.trim().split(' ').next())
+            .ok_or("no VmRSS")?;
+        Ok(kilobytes.parse::<f64>()? * 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(command: &[String], folder: &Path) -> Result<Child, Failure> {
+    let (program, arguments) = command.split_first().ok_or("no command")?;
+    Command::new(program)
+        .args(arguments)
+        .current_dir(folder)
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(folder.join(LOG))?)
+        .spawn()
+        .map_err(|error| format!("cannot start `{program}`: {error}").into())
+}
+
+fn free_address() -> Result<SocketAddr, Failure> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Answers a User to every request.
+pub async fn bare(port: u16) -> Result<(), Failure> {
+    const USER: &str = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"0197a000-0000-7000-8000-000000000000","userName":"nina.weiss@elm.example","name":{"givenName":"Nina","familyName":"Weiss"},"title":"Nurse","active":true,"emails":[{"value":"nina.weiss@elm.example","type":"work","primary":true}],"meta":{"resourceType":"User","created":"2026-11-20T17:00:00.000Z","lastModified":"2026-11-20T17:00:00.000Z","version":"W/\"1\"","location":"/scim/v2/Users/0197a000-0000-7000-8000-000000000000"}}"#;
+    let answer = |status: StatusCode| {
+        (
+            status,
+            [(header::CONTENT_TYPE, "application/scim+json")],
+            USER,
+        )
+            .into_response()
+    };
+    let users = get(move || async move { answer(StatusCode::OK) })
+        .post(move |_: String| async move { answer(StatusCode::CREATED) });
+    let router = Router::new()
+        .route("/scim/v2/Users", users.clone())
+        .route("/scim/v2/Users/{id}", users);
+    let socket = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    axum::serve(socket, router).await?;
+    Ok(())
+}

@@ -163,9 +163,9 @@ async fn walk(server: &Server, is_by_cursor: bool) -> Result<Vec<f64>, Failure> 
             return Ok(pages);
         }
         place = match page["nextCursor"].as_str() {
-            Some(next) => format!("cursor={next}"),
+            Some(next) if is_by_cursor => format!("cursor={next}"),
             None if is_by_cursor => return Err("a walk ended too early".into()),
-            None => format!("startIndex={}", seen + 1),
+            _ => format!("startIndex={}", seen + 1),
         };
     }
 }

@@ -33,9 +33,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<(PracticeName, SystemName)>, StoreError> {
         let sql = format!(
-            "SELECT practice, system, MIN(next_try) AS first FROM door
-             WHERE next_try <= $1 AND (lease_until IS NULL OR lease_until < {now})
-             GROUP BY practice, system ORDER BY first",
+            // Gathered first: SQLite would otherwise walk through every door to have them in groups.
+            "WITH due AS MATERIALIZED (
+                 SELECT practice, system, next_try FROM door
+                 WHERE next_try <= $1 AND (lease_until IS NULL OR lease_until < {now}))
+             SELECT practice, system, MIN(next_try) AS first FROM due GROUP BY practice, system ORDER BY first",
             now = self.dialect.time_in(0),
         );
         let rows = sqlx::query(AssertSqlSafe(sql))

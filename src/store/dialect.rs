@@ -124,6 +124,7 @@ impl Dialect {
             ("append only", append_only),
             ("paging", include_str!("migrations/paging.sql")),
             ("order", order),
+            ("lookups", include_str!("migrations/lookups.sql")),
         ];
         Migrator::with_migrations(
             (1..)

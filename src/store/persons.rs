@@ -311,14 +311,21 @@ impl WriteTx {
         let borne = identifiers(attributes);
         let mut fitting: Vec<PersonId> = Vec::new();
         for borne in borne.chunks(AT_ONCE) {
+            // One reading of the index for each: alternatives in one condition walk through everybody.
             let each: Vec<String> = (0..borne.len())
-                .map(|at| format!("(i.kind = ${} AND i.folded = ${})", 2 + 2 * at, 3 + 2 * at))
+                .map(|at| {
+                    format!(
+                        "SELECT person FROM identifier WHERE practice = $1 AND kind = ${} AND folded = ${}",
+                        2 + 2 * at,
+                        3 + 2 * at
+                    )
+                })
                 .collect();
             let sql = format!(
-                "SELECT DISTINCT i.person AS person FROM identifier i WHERE i.practice = $1 AND ({})
-                 AND NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = i.practice AND u.person = i.person
-                                 AND u.deleted IS NULL AND u.active = 1) LIMIT 2",
-                each.join(" OR ")
+                "SELECT DISTINCT b.person AS person FROM ({}) b
+                 WHERE NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = b.person
+                                   AND u.deleted IS NULL AND u.active = 1) LIMIT 2",
+                each.join(" UNION ALL ")
             );
             let mut statement = Statement::new(sql).bind(practice.as_str());
             for (kind, value) in borne {
@@ -346,21 +353,20 @@ impl WriteTx {
         &mut self,
         name: &str,
     ) -> Result<Option<User>, StoreError> {
-        let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query(
-            concat!(
-                "SELECT ",
-                user_columns!(),
-                " FROM scim_user WHERE practice = $1 AND deleted IS NULL AND (id = $2 OR user_name = $3)
-                 ORDER BY CASE WHEN id = $2 THEN 0 ELSE 1 END LIMIT 1",
-            ),
-        )
-        .bind(practice)
+        let statement = Statement::new(concat!(
+            "SELECT * FROM (SELECT ",
+            user_columns!(),
+            ", 0 AS is_named FROM scim_user WHERE practice = $1 AND deleted IS NULL AND id = $2
+             UNION ALL SELECT ",
+            user_columns!(),
+            ", 1 AS is_named FROM scim_user WHERE practice = $1 AND deleted IS NULL AND user_name = $3
+             ) AS meant ORDER BY is_named LIMIT 1",
+        ))
+        .bind(self.practice().as_str())
         .bind(name)
-        .bind(fold(name))
-        .fetch_optional(self.connection().await?)
-        .await?;
-        row.as_ref().map(super::resources::user_of).transpose()
+        .bind(fold(name));
+        let rows = self.rows(statement).await?;
+        rows.first().map(super::resources::user_of).transpose()
     }
 
     /// Records a new person.

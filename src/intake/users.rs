@@ -56,17 +56,19 @@ impl Intake {
         ));
         let desk = self.desk(&caller.practice)?;
         let roles = desk.roles(&tx)?;
-        if is_new {
+        let moved = if is_new {
             let known = Known {
                 person: Person::new(person),
                 user: user.clone(),
             };
-            doors::plan_known(&mut tx, desk, &roles, known, Vec::new(), kind).await?;
+            doors::plan_known(&mut tx, desk, &roles, known, Vec::new(), kind).await?
         } else {
-            doors::plan_person(&mut tx, desk, &roles, &person, kind).await?;
-        }
+            doors::plan_person(&mut tx, desk, &roles, &person, kind).await?
+        };
         tx.commit().await?;
-        self.wake.notify_one();
+        if !moved.is_empty() {
+            self.wake.notify_one();
+        }
         Ok(user)
     }
 

@@ -101,6 +101,8 @@ impl Dialect {
                 "PRAGMA journal_mode = WAL",
                 "PRAGMA synchronous = FULL",
                 "PRAGMA foreign_keys = ON",
+                // Savepoints keep what pages were before: in memory, not in a file for each.
+                "PRAGMA temp_store = MEMORY",
                 // Without it, INSERT OR REPLACE slips past the triggers that guard the evidence.
                 "PRAGMA recursive_triggers = ON",
             ],

@@ -14,6 +14,7 @@ mod bookmarks;
 pub mod claims;
 mod dialect;
 pub mod doors;
+mod kept_tokens;
 mod line;
 mod lower;
 pub mod persons;
@@ -45,7 +46,7 @@ pub use self::{
     tokens::StoredToken,
     write::WriteTx,
 };
-use self::{line::Line, row::Columns as _, statement::Statement};
+use self::{kept_tokens::KeptTokens, line::Line, row::Columns as _, statement::Statement};
 use crate::{evidence::chain, ids::PracticeName};
 
 /// The archive could not answer.
@@ -102,6 +103,7 @@ pub struct Store {
     lines: Arc<Mutex<HashMap<PracticeName, Arc<Line>>>>,
     the_line: Arc<Line>,
     bookmarks: Arc<bookmarks::Bookmarks>,
+    tokens: Arc<KeptTokens>,
 }
 
 /// Connections of one server.
@@ -140,6 +142,7 @@ impl Store {
             lines: Arc::default(),
             the_line: Arc::default(),
             bookmarks: Arc::default(),
+            tokens: Arc::default(),
         };
         store.migrate().await?;
         Ok(store)

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
+use tokio::time::Instant;
 
 use super::{Store, StoreError, row::Columns, statement::Statement};
 use crate::{
@@ -27,18 +28,26 @@ pub struct StoredToken {
 }
 
 impl Store {
-    /// Finds a token by the id that is part of it.
+    /// Finds a token by the id that is part of it, as it is or was within the last second.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_token(&self, id: &TokenId) -> Result<Option<StoredToken>, StoreError> {
+        let now = Instant::now();
+        if let Some(kept) = self.tokens.find(id, now) {
+            return Ok(Some(kept));
+        }
         let row = sqlx::query(
             "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
         )
         .bind(id.as_str())
         .fetch_optional(&self.pool)
         .await?;
-        row.as_ref().map(token_of).transpose()
+        let token = row.as_ref().map(token_of).transpose()?;
+        if let Some(token) = &token {
+            self.tokens.keep(token, now);
+        }
+        Ok(token)
     }
 
     /// Every token of every practice, the latest first.
@@ -85,6 +94,7 @@ impl super::WriteTx {
 
     /// Makes a token stop working.
     pub fn revoke_token(&mut self, id: &TokenId) {
+        self.revokes_a_token();
         let statement =
             Statement::new("UPDATE token SET revoked = 1 WHERE id = $1").bind(id.as_str());
         self.later(statement);

@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, any::AnyRow};
 use super::{
     Dialect, Store, StoreError,
     book::{AcceptedChange, Counts, Page},
+    kept_tokens::KeptTokens,
     line::Turn,
     statement::Statement,
 };
@@ -26,6 +27,8 @@ pub struct WriteTx {
     applied_roles: Option<Arc<str>>,
     now: Timestamp,
     page: Page,
+    tokens: Arc<KeptTokens>,
+    has_revoked: bool,
 }
 
 impl Store {
@@ -47,6 +50,8 @@ impl Store {
             applied_roles,
             now,
             page: Page::default(),
+            tokens: Arc::clone(&self.tokens),
+            has_revoked: false,
         })
     }
 }
@@ -83,6 +88,10 @@ impl WriteTx {
     /// Adds a record to the evidence, written at the commit.
     pub fn record(&mut self, entry: Entry) {
         self.page.entries.push(entry);
+    }
+
+    pub(super) const fn revokes_a_token(&mut self) {
+        self.has_revoked = true;
     }
 
     pub(super) fn record_accepted(&mut self, change: AcceptedChange) {
@@ -130,6 +139,8 @@ impl WriteTx {
             practice,
             applied_roles,
             page,
+            tokens,
+            has_revoked,
             ..
         } = self;
         turn.done(|books| {
@@ -138,6 +149,10 @@ impl WriteTx {
                 book.add(page);
             }
         })
-        .await
+        .await?;
+        if has_revoked {
+            tokens.forget();
+        }
+        Ok(())
     }
 }

@@ -8,7 +8,8 @@ use drawbridge_conformance::{
     vendor::{CANARY, TOKEN, records::User},
 };
 use drawbridge_sdk::{
-    Ask, Canary, CloseCall, Connector, Effect, FailureClass, Finality, Subject, Way,
+    AccountId, Ask, Canary, CloseCall, Connector, Effect, FailureClass, Finality, OpenCall,
+    Subject, Way,
 };
 use support::{
     CALL_TIMEOUT,
@@ -155,6 +156,56 @@ fn close_call(subject: &Subject) -> CloseCall {
         way: Way::Account,
         managed_levels: Vec::new(),
         idempotency_key: "key".to_owned(),
+    }
+}
+
+fn open_call(subject: &Subject) -> OpenCall {
+    OpenCall {
+        subject: subject.clone(),
+        way: Way::Account,
+        levels: Vec::new(),
+        managed_levels: Vec::new(),
+        forward_to: None,
+        until: None,
+        idempotency_key: "key".to_owned(),
+    }
+}
+
+/// `GET /Users/{id}` answers with the canary's record, whose state is `of_the_other`.
+async fn somebody_else_is_left_alone(manners: Manners, of_the_other: bool) {
+    let provider = Provider::start(manners).await;
+    let nina = provider.vendor.records().add("nina");
+    let other = |user: &mut User| user.active = of_the_other;
+    provider.vendor.records().edit(CANARY, other);
+    provider.vendor.records().edit("nina", other);
+    let connector = provider.connector(&provider.token);
+    let known = Subject {
+        account_ids: vec![AccountId(nina.id)],
+        ..person("nina")
+    };
+    provider.vendor.misbehave(Fault::SomebodyElse);
+
+    let outcome = if of_the_other {
+        connector.close(&close_call(&known)).await
+    } else {
+        connector.open(&open_call(&known)).await
+    };
+
+    let seen = provider.proxy.seen();
+    assert!(seen.iter().any(|asked| asked.path.contains("/Users/")));
+    let changes: Vec<_> = seen.iter().filter(|asked| asked.method != "GET").collect();
+    assert!(changes.is_empty(), "{manners:?}: {changes:?}");
+    let canary = provider.vendor.records().user(CANARY).expect("the canary");
+    assert_eq!(canary.active, of_the_other);
+    let error = outcome.expect_err("a record of somebody else");
+    assert_eq!(error.class, FailureClass::Contract, "{manners:?}");
+}
+
+#[tokio::test]
+async fn a_record_of_somebody_else_under_a_known_id_is_never_acted_on() {
+    for manners in [Manners::Modern, Manners::Terse, Manners::Stubborn] {
+        somebody_else_is_left_alone(manners, true).await;
+        somebody_else_is_left_alone(manners, false).await;
     }
 }
 

@@ -200,6 +200,58 @@ async fn a_reference_is_resolved_whatever_the_order() {
 }
 
 #[tokio::test]
+async fn a_reference_in_the_filter_of_a_path_is_resolved() {
+    let app = TestApp::start().await;
+    let provider = app.provider("by_the_letter").await;
+
+    let done = bulk(
+        &provider,
+        json!([
+            {"method": "PATCH", "path": "/Groups/bulkId:ward", "data": {"Operations": [
+                {"op": "remove", "path": "members[value eq \"bulkId:nina\"]"},
+            ]}},
+            group("ward", &["bulkId:nina", "bulkId:omar"]),
+            user("nina"),
+            user("omar"),
+        ]),
+    )
+    .await;
+
+    assert_eq!(statuses(&done), ["200", "201", "201", "201"]);
+    assert_eq!(members(&provider, &done[1]).await, [id(&done[3])]);
+}
+
+#[tokio::test]
+async fn a_filter_that_refers_to_what_is_not_made_is_refused_and_nobody_removed() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let remove = |name: &str| {
+        let path = format!("members[value eq \"bulkId:{name}\"]");
+        json!({"method": "PATCH", "path": "/Groups/bulkId:ward", "data": {"Operations": [
+            {"op": "remove", "path": "members[value eq \"u1\"]"},
+            {"op": "remove", "path": path},
+        ]}})
+    };
+
+    let done = bulk(
+        &provider,
+        json!([
+            group("ward", &["u1"]),
+            remove("none"),
+            remove("bad"),
+            post("/Users", "bad", &json!({"title": "Nurse"})),
+        ]),
+    )
+    .await;
+
+    assert_eq!(statuses(&done), ["201", "400", "409", "400"]);
+    assert_eq!(done[1]["response"]["scimType"], "invalidValue");
+    let detail = done[1]["response"]["detail"].as_str().expect("a detail");
+    assert!(detail.contains("bulkId"), "{detail}");
+    assert_eq!(members(&provider, &done[0]).await, ["u1"]);
+}
+
+#[tokio::test]
 async fn resources_that_refer_to_each_other_in_a_circle_are_made() {
     let app = TestApp::start().await;
     let provider = app.provider("by_the_letter").await;

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::value_filter;
+
 /// What stands before the name that the client gave to a resource to be made.
 const PREFIX: &str = "bulkId:";
 
@@ -119,6 +121,9 @@ fn visit(value: &mut Value, place: Place, look: &mut impl FnMut(&mut String)) {
             }
         }
         Value::Object(members) => {
+            if place == Place::Elsewhere {
+                visit_filters(members, look);
+            }
             let path = path_of_operation(members).map(place_of);
             for (name, value) in members {
                 let is_part = ["value", "$ref"].iter().any(|part| is(name, part));
@@ -135,6 +140,32 @@ fn visit(value: &mut Value, place: Place, look: &mut impl FnMut(&mut String)) {
     }
 }
 
+/// Shows the references in the filters of paths: that of an operation of a PATCH, and names that are
+/// paths themselves.
+fn visit_filters(members: &mut Map<String, Value>, look: &mut impl FnMut(&mut String)) {
+    let filters = |path: &str| path.contains('[') && points(path);
+    if path_of_operation(members).is_some_and(filters) {
+        for (name, value) in members.iter_mut() {
+            if let Value::String(path) = value
+                && is(name, "path")
+            {
+                value_filter::visit(path, look);
+            }
+        }
+    }
+    if members.keys().any(|name| filters(name)) {
+        *members = std::mem::take(members)
+            .into_iter()
+            .map(|(mut name, value)| {
+                if filters(&name) {
+                    value_filter::visit(&mut name, look);
+                }
+                (name, value)
+            })
+            .collect();
+    }
+}
+
 /// The path of an operation of a PATCH.
 fn path_of_operation(members: &Map<String, Value>) -> Option<&str> {
     let named = |wanted: &str| {
@@ -148,16 +179,21 @@ fn path_of_operation(members: &Map<String, Value>) -> Option<&str> {
 
 /// What a name or path leads to: `members`, `manager.value`, `urn:...:User:manager`.
 fn place_of(name: &str) -> Place {
-    let attribute = name.split('[').next().unwrap_or_default();
-    let points = attribute
-        .split([':', '.'])
-        .map(str::trim)
-        .any(|part| is(part, "members") || is(part, "manager"));
-    if points && !attribute.to_ascii_lowercase().ends_with(".display") {
+    let is_display = name.trim().to_ascii_lowercase().ends_with(".display");
+    if points(name) && !is_display {
         Place::Pointer
     } else {
         Place::Elsewhere
     }
+}
+
+/// Whether the attribute of a name or path points at other resources.
+fn points(name: &str) -> bool {
+    let attribute = name.split('[').next().unwrap_or_default();
+    attribute
+        .split([':', '.'])
+        .map(str::trim)
+        .any(|part| is(part, "members") || is(part, "manager"))
 }
 
 /// Divides `bulkId:nina`, and the address `.../Users/bulkId:nina`, before the name.
@@ -169,7 +205,7 @@ pub(super) fn split(text: &str) -> Option<(&str, &str)> {
     Some((&text[..=before.len()], name))
 }
 
-fn is(name: &str, wanted: &str) -> bool {
+pub(super) fn is(name: &str, wanted: &str) -> bool {
     name.eq_ignore_ascii_case(wanted)
 }
 
@@ -201,6 +237,10 @@ mod tests {
             json!({"Operations": [
                 {"op": "replace", "path": "urn:x:User:manager", "value": {"value": "bulkId:nina"}},
             ]}),
+            json!({"Operations": [{"op": "remove", "path": "members[value eq \"bulkId:nina\"]"}]}),
+            json!({"Operations": [{"op": "add", "value": {
+                "members[value eq \"bulkId:nina\"]": {"type": "User"},
+            }}]}),
         ] {
             assert_eq!(references(&data), ["nina"], "{data}");
             assert!(
@@ -217,6 +257,11 @@ mod tests {
             json!({"members": [{"value": "u1", "display": "bulkId:nina"}]}),
             json!({"Operations": [{"op": "replace", "path": "title", "value": "bulkId:nina"}]}),
             json!({"members": [{"value": "nina"}]}),
+            json!({"path": "members[value eq \"bulkId:nina\"]"}),
+            json!({"Operations": [
+                {"op": "remove", "path": "emails[value eq \"bulkId:nina\"]"},
+                {"op": "add", "path": "members[value eq \"u1\"].display", "value": "bulkId:nina"},
+            ]}),
         ] {
             assert!(references(&data).is_empty(), "{data}");
             assert_eq!(resolved(data.clone()), data);

@@ -27,8 +27,8 @@ const NAMES: [&str; 9] = [
     "zed",
     "a\\b",
 ];
-const TEXTS: [&str; 11] = [
-    "nina", "NI", "i", "%", "_", "STRASSE", "\u{5d0}", "zed", "\\", "b", "ext-zed",
+const TEXTS: [&str; 12] = [
+    "", "nina", "NI", "i", "%", "_", "STRASSE", "\u{5d0}", "zed", "\\", "b", "ext-zed",
 ];
 const COMPARISONS: [Comparison; 9] = [
     Comparison::Equal,
@@ -130,6 +130,9 @@ async fn hire_everybody(app: &TestApp) {
         app.edit(&id, |attributes| {
             if number % 3 == 0 {
                 attributes.insert("displayName".to_owned(), format!("The {name}").into());
+            }
+            if number % 4 == 2 {
+                attributes.insert("title".to_owned(), "".into());
             }
             let active = match number % 4 {
                 0 => false.into(),

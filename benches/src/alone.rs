@@ -12,7 +12,7 @@ use crate::{
     Failure, Plan,
     load::{self, Ask, Client, Make, Until},
     report::{Report, Spread},
-    rounds::{by_name, create},
+    rounds::{BARE_SQLITE, COMMITS, by_name, create},
     servers::{SYSTEMS, Server},
 };
 
@@ -58,9 +58,7 @@ async fn departures(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
         reached.push(sample.per_second());
     }
     let spread = Spread::of(&reached);
-    let commits = report
-        .median("commits of one row, bare SQLite", "Drawbridge")
-        .unwrap_or(f64::NAN);
+    let commits = report.median(COMMITS, BARE_SQLITE).unwrap_or(f64::NAN);
     report.say(
         &format!("departures a second with {SYSTEMS} doors each, 16 clients, rounds held back"),
         format!(

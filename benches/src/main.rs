@@ -89,6 +89,9 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Begins what people write about the figures.
+const NOTES: &str = "\n## What stands between";
+
 async fn run(mut plan: Plan) -> Result<(), Failure> {
     if plan.quick {
         plan.rounds = 1;
@@ -106,7 +109,12 @@ async fn run(mut plan: Plan) -> Result<(), Failure> {
     let mut report = Report::default();
     rounds::measure(&plan, &mut report).await?;
     alone::measure(&plan, &mut report).await?;
-    let text = report.write(&plan);
+    let mut text = report.write(&plan);
+    // What people wrote below the figures stays.
+    let before = std::fs::read_to_string(&plan.report).unwrap_or_default();
+    if let Some(at) = before.find(NOTES) {
+        text.push_str(&before[at..]);
+    }
     println!("{text}");
     if !plan.quick {
         std::fs::write(&plan.report, &text)?;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, process::Command};
 
-use crate::Plan;
+use crate::{Plan, rounds::BARE_SQLITE};
 
 /// All that was measured.
 #[derive(Debug, Default)]
@@ -56,12 +56,20 @@ impl Report {
         );
         text.push_str("| answers a second | Drawbridge | bare axum | SCIMMY | Drawbridge : SCIMMY | of bare axum |\n");
         text.push_str("|---|---|---|---|---|---|\n");
+        let mut alone = String::new();
         for what in &self.order {
             let of = |server| {
-                self.values
-                    .get(&(what.clone(), server))
-                    .map(|all| Spread::of(all))
+                let key = (what.clone(), server);
+                self.values.get(&key).map(|all| Spread::of(all))
             };
+            if let Some(bare) = of(BARE_SQLITE) {
+                let _ = writeln!(
+                    alone,
+                    "| {what} a second, {BARE_SQLITE} | {} |",
+                    bare.in_words()
+                );
+                continue;
+            }
             let (own, bare, scimmy) = (of("Drawbridge"), of("bare axum"), of("SCIMMY"));
             let ratio = own.as_ref().zip(scimmy.as_ref()).map(|(own, peer)| {
                 format!(
@@ -88,7 +96,8 @@ impl Report {
                 share.unwrap_or_default()
             );
         }
-        text.push_str("\n| Drawbridge alone | |\n|---|---|\n");
+        text.push_str("\n| Drawbridge alone, and the disk | |\n|---|---|\n");
+        text.push_str(&alone);
         for (what, found) in &self.lines {
             let _ = writeln!(text, "| {what} | {found} |");
         }

@@ -21,6 +21,14 @@ use crate::{
 /// People that look-ups find among.
 const PEOPLE: u64 = 10_000;
 
+/// What the disk allows one writer who commits each row.
+pub const COMMITS: &str = "commits of one row";
+pub const BARE_SQLITE: &str = "bare SQLite";
+
+const CREATES: &str = "durable creates";
+const BY_ID: &str = "GET by id, 16 clients";
+const BY_NAME: &str = "filter `userName eq`, 16 clients";
+
 /// A server with who is in it.
 struct Side {
     server: Server,
@@ -56,24 +64,16 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     }
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
-        report.add(
-            "commits of one row, bare SQLite",
-            "Drawbridge",
-            commits(plan).await?,
-        );
+        report.add(COMMITS, BARE_SQLITE, commits(plan).await?);
         // Look-ups first, so that all rounds find among as many.
         for side in &sides {
             let by_id = side.read(plan, by_id(&side.ids)).await?;
-            report.add("GET by id, 16 clients", side.server.name, by_id);
+            report.add(BY_ID, side.server.name, by_id);
         }
         for side in sides.iter().filter(|side| side.server.name != "bare axum") {
             let people = side.ids.len() as u64;
             let by_name = side.read(plan, by_name(people)).await?;
-            report.add(
-                "filter `userName eq`, 16 clients",
-                side.server.name,
-                by_name,
-            );
+            report.add(BY_NAME, side.server.name, by_name);
         }
         for clients in [1, 16, 64] {
             for side in &sides {
@@ -86,10 +86,27 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
                     create(),
                 )
                 .await?;
-                let what = format!("durable creates, {clients} clients");
+                let what = format!("{CREATES}, {clients} clients");
                 report.add(&what, side.server.name, made.per_second());
             }
         }
+    }
+    let own = |what: &str| report.median(what, "Drawbridge").unwrap_or(f64::NAN);
+    let of_creates = |clients: u32| own(&format!("{CREATES}, {clients} clients"));
+    let commits = report.median(COMMITS, BARE_SQLITE).unwrap_or(f64::NAN);
+    let said = [
+        (
+            "filter `userName eq` : GET by id",
+            own(BY_NAME) / own(BY_ID),
+        ),
+        ("creates, 64 clients : 16", of_creates(64) / of_creates(16)),
+        (
+            "creates, 1 client : bare commits of one row",
+            of_creates(1) / commits,
+        ),
+    ];
+    for (what, ratio) in said {
+        report.say(what, format!("{ratio:.2}"));
     }
     Ok(())
 }

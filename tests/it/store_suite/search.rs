@@ -71,13 +71,16 @@ fn leaf() -> impl Strategy<Value = Filter> {
         text,
     )
         .prop_map(|(path, comparison, literal)| Filter::Compare(path, comparison, literal));
-    let active = any::<bool>().prop_map(|is_active| {
-        Filter::Compare(
-            path("active", None, false),
-            Comparison::Equal,
-            Literal::Boolean(is_active),
-        )
+    let equality = prop::sample::select(vec![Comparison::Equal, Comparison::NotEqual]);
+    let wanted = prop::sample::select(vec![
+        Literal::Boolean(true),
+        Literal::Boolean(false),
+        Literal::Null,
+    ]);
+    let active = (equality, wanted).prop_map(|(comparison, wanted)| {
+        Filter::Compare(path("active", None, false), comparison, wanted)
     });
+    let present = prop_oneof![6 => attribute(), 1 => Just(path("active", None, false))];
     let element = prop::sample::select(TEXTS.to_vec()).prop_map(|text| {
         let text = Literal::Text(format!("{text}@elm.example"));
         Filter::Element(
@@ -90,8 +93,8 @@ fn leaf() -> impl Strategy<Value = Filter> {
     });
     prop_oneof![
         6 => compare,
-        1 => active,
-        1 => attribute().prop_map(Filter::Present),
+        2 => active,
+        1 => present.prop_map(Filter::Present),
         1 => element,
     ]
 }

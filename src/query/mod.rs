@@ -86,6 +86,9 @@ pub struct Sort {
 /// Folds text for comparing: NFKC, then case folding, so that `STRASSE` and `straße` are one name.
 pub fn fold(text: &str) -> String {
     use unicode_normalization::UnicodeNormalization;
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     caseless::default_case_fold_str(&text.nfkc().collect::<String>())
         .nfkc()
         .collect()

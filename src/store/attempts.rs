@@ -4,7 +4,7 @@ use drawbridge_sdk::Receipt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Store, StoreError, WriteTx, row::Columns, statement::Statement};
+use super::{Store, StoreError, WriteTx, database::Reads as _, statement::Statement};
 use crate::{
     clock,
     door::{Action, Attempt, Door},
@@ -74,16 +74,11 @@ impl Store {
         failed_only: bool,
         most: u32,
     ) -> Result<Vec<AttemptRow>, StoreError> {
-        let rows = sqlx::query(
+        let rows = self.rows(Statement::new(
             "SELECT id, door, person, system, generation, action, started, finished, resolved, result, failure,
                  failure_text, blocked, sessions_ended, receipts
              FROM attempt WHERE practice = $1 AND ($2 = 0 OR failure IS NOT NULL) ORDER BY id DESC LIMIT $3",
-        )
-        .bind(practice.as_str())
-        .bind(i64::from(failed_only))
-        .bind(i64::from(most))
-        .fetch_all(&self.pool)
-        .await?;
+        ).bind(practice.as_str()).bind(i64::from(failed_only)).bind(i64::from(most))).await?;
         rows.iter()
             .map(|row| {
                 Ok(AttemptRow {
@@ -165,18 +160,11 @@ impl WriteTx {
     ) -> Result<Option<Timestamp>, StoreError> {
         let opposite = Action::towards(&door.wanted).opposite();
         let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query(
+        let row = self.row(Statement::new(
             "SELECT MAX(CASE WHEN resolved = 0 THEN may_land_until ELSE finished END) AS until FROM attempt
              WHERE practice = $1 AND door = $2 AND (resolved = 0 OR finished >= $3)
                AND (action = $4 OR (action = 'open' AND generation < $5))",
-        )
-        .bind(practice)
-        .bind(door.id.as_str())
-        .bind(clock::to_text(began))
-        .bind(opposite.as_str())
-        .bind(door.generation)
-        .fetch_one(self.connection().await?)
-        .await?;
+        ).bind(practice).bind(door.id.as_str()).bind(clock::to_text(began)).bind(opposite.as_str()).bind(door.generation)).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
         row.maybe_time("until")
     }
 }

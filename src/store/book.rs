@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use sqlx::AnyConnection;
-
 use super::{
     Dialect, StoreError,
-    row::{self, Columns, rows_of_placeholders},
+    database::Reads,
+    row::{self, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -61,12 +60,12 @@ impl Book {
     pub(super) async fn open(
         practice: &PracticeName,
         dialect: Dialect,
-        connection: &mut AnyConnection,
+        mut transaction: impl Reads,
     ) -> Result<Self, StoreError> {
-        let head = sqlx::query(dialect.lock_chain_head())
-            .bind(practice.as_str())
-            .fetch_optional(connection)
-            .await?
+        let statement = Statement::new(dialect.lock_chain_head()).bind(practice.as_str());
+        let rows = transaction.rows(statement).await?;
+        let head = rows
+            .first()
             .ok_or_else(|| StoreError::Corrupt(format!("practice `{practice}` has no row")))?;
         Ok(Self {
             sequence: head.number("ledger_sequence")?,

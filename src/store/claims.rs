@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::AssertSqlSafe;
 
 use super::{
     Store, StoreError, WriteTx,
+    database::Reads as _,
     doors::{door_columns, door_of},
-    row::Columns,
     statement::Statement,
 };
 use crate::{
@@ -40,9 +39,8 @@ impl Store {
              SELECT practice, system, MIN(next_try) AS first FROM due GROUP BY practice, system ORDER BY first",
             now = self.dialect.time_in(0),
         );
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(clock::to_text(now))
-            .fetch_all(&self.pool)
+        let rows = self
+            .rows(Statement::new(sql).bind(clock::to_text(now)))
             .await?;
         rows.iter()
             .map(|row| Ok((row.text("practice")?.into(), row.text("system")?.into())))
@@ -182,10 +180,8 @@ impl WriteTx {
         let practice = self.practice().as_str().to_owned();
         let lock = self.dialect().lock_rows();
         let sql = format!("SELECT fence FROM door WHERE practice = $1 AND id = $2{lock}");
-        let row = sqlx::query(AssertSqlSafe(sql))
-            .bind(practice)
-            .bind(id.as_str())
-            .fetch_optional(self.connection().await?)
+        let row = self
+            .row(Statement::new(sql).bind(practice).bind(id.as_str()))
             .await?;
         row.map_or(Ok(false), |row| Ok(row.number("fence")? == fence))
     }

@@ -26,15 +26,6 @@ impl Dialect {
         }
     }
 
-    /// Begins a transaction that will write. SQLite takes its one write lock here, so that a
-    /// transaction never fails half-way for want of it.
-    pub(super) const fn begin_write(self) -> &'static str {
-        match self {
-            Self::Sqlite => "BEGIN IMMEDIATE",
-            Self::Postgres => "BEGIN",
-        }
-    }
-
     /// Reads the head of a practice's chain and keeps others from moving it until the commit.
     pub(super) const fn lock_chain_head(self) -> &'static str {
         match self {

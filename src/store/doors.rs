@@ -1,11 +1,11 @@
 //! Doors: one row per person, system and way.
 
 use drawbridge_sdk::{AccountId, FailureClass, Way};
-use sqlx::any::AnyRow;
 
 use super::{
     Store, StoreError, WriteTx,
-    row::{Columns, corrupt, rows_of_placeholders},
+    database::Reads as _,
+    row::{Row, corrupt, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -40,7 +40,7 @@ pub enum Lease {
     Release,
 }
 
-pub(super) fn door_of(row: &AnyRow) -> Result<Door, StoreError> {
+pub(super) fn door_of(row: &Row) -> Result<Door, StoreError> {
     let wanted = match row.maybe_text("opening")? {
         Some(opening) => {
             Wanted::Open(serde_json::from_str(&opening).map_err(|_| corrupt("opening"))?)
@@ -142,10 +142,7 @@ impl Store {
         practice: &PracticeName,
         person: &PersonId,
     ) -> Result<Vec<Door>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let rows = select_doors_of(practice, person, "")
-            .rows(&mut connection)
-            .await?;
+        let rows = self.rows(select_doors_of(practice, person, "")).await?;
         rows.iter().map(door_of).collect()
     }
 
@@ -154,14 +151,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_doors(&self, practice: &PracticeName) -> Result<Vec<Door>, StoreError> {
-        let rows = sqlx::query(concat!(
-            "SELECT ",
-            door_columns!(),
-            " FROM door WHERE practice = $1 ORDER BY person, system, way"
-        ))
-        .bind(practice.as_str())
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = self
+            .rows(
+                Statement::new(concat!(
+                    "SELECT ",
+                    door_columns!(),
+                    " FROM door WHERE practice = $1 ORDER BY person, system, way"
+                ))
+                .bind(practice.as_str()),
+            )
+            .await?;
         rows.iter().map(door_of).collect()
     }
 
@@ -173,11 +172,14 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Vec<SystemName>, StoreError> {
-        let rows =
-            sqlx::query("SELECT DISTINCT system FROM door WHERE practice = $1 ORDER BY system")
-                .bind(practice.as_str())
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = self
+            .rows(
+                Statement::new(
+                    "SELECT DISTINCT system FROM door WHERE practice = $1 ORDER BY system",
+                )
+                .bind(practice.as_str()),
+            )
+            .await?;
         rows.iter()
             .map(|row| Ok(row.text("system")?.into()))
             .collect()
@@ -193,15 +195,10 @@ impl Store {
         system: &SystemName,
         since: jiff::Timestamp,
     ) -> Result<bool, StoreError> {
-        let row = sqlx::query(
+        let row = self.row(Statement::new(
             "SELECT COUNT(*) AS total FROM door WHERE practice = $1 AND system = $2 AND assurance = 'verified'
              AND seen IN ('open', 'closed') AND seen_at >= $3",
-        )
-        .bind(practice.as_str())
-        .bind(system.as_str())
-        .bind(clock::to_text(since))
-        .fetch_one(&self.pool)
-        .await?;
+        ).bind(practice.as_str()).bind(system.as_str()).bind(clock::to_text(since))).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
         Ok(row.number("total")? > 0)
     }
 }
@@ -298,15 +295,9 @@ impl WriteTx {
             .bind(door.id.as_str())
             .bind(now.as_str());
             self.later(statement);
-            let row = sqlx::query(
+            let row = self.row(Statement::new(
                 "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
-            )
-            .bind(door.practice.as_str())
-            .bind(door.system.as_str())
-            .bind(door.way.as_str())
-            .bind(account.as_str())
-            .fetch_one(self.connection().await?)
-            .await?;
+            ).bind(door.practice.as_str()).bind(door.system.as_str()).bind(door.way.as_str()).bind(account.as_str())).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
             if row.text("door")? != door.id.as_str() {
                 foreign.push(account.clone());
             }

@@ -14,7 +14,6 @@ use std::{
     },
 };
 
-use sqlx::{Any, AnyConnection, AnyPool, Transaction, any::AnyRow};
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, oneshot},
@@ -23,7 +22,9 @@ use tokio::{
 use super::{
     Dialect, StoreError,
     book::Book,
-    statement::{Statement, run_all, run_then_read},
+    database::{Database, Reads as _, Transaction},
+    row::Row,
+    statement::Statement,
 };
 use crate::ids::PracticeName;
 
@@ -44,7 +45,7 @@ type Books = BTreeMap<PracticeName, Book>;
 /// A transaction that several share.
 #[derive(Debug)]
 pub(super) struct Batch {
-    transaction: Transaction<'static, Any>,
+    transaction: Transaction,
     dialect: Dialect,
     books: Books,
     /// Those who have written and wait for the commit.
@@ -71,7 +72,7 @@ impl Line {
     /// When no transaction can be begun.
     pub(super) async fn turn(
         self: &Arc<Self>,
-        pool: &AnyPool,
+        database: &Database,
         dialect: Dialect,
     ) -> Result<Turn, StoreError> {
         let mut queued = Queued::new(self);
@@ -80,7 +81,7 @@ impl Line {
         drop(queued);
         if guard.is_none() {
             *guard = Some(Batch {
-                transaction: pool.begin_with(dialect.begin_write()).await?,
+                transaction: database.begin().await?,
                 dialect,
                 books: BTreeMap::new(),
                 members: Vec::new(),
@@ -176,28 +177,30 @@ impl Turn {
         self.later.push(statement);
     }
 
-    /// The connection, once all that waits was written.
-    pub(super) async fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
+    /// Writes all that waits.
+    ///
+    /// # Errors
+    /// When something of that cannot be written.
+    pub(super) async fn write(&mut self) -> Result<(), StoreError> {
         let later = std::mem::take(&mut self.later);
-        let dialect = self.dialect;
-        if !later.is_empty() {
-            let had_failed = std::mem::replace(&mut self.has_failed, true);
-            run_all(later, dialect, &mut self.batch()?.transaction).await?;
-            self.has_failed = had_failed;
+        if later.is_empty() {
+            return Ok(());
         }
-        Ok(&mut self.batch()?.transaction)
+        // Until it is done: whoever goes away half-way must not have it committed.
+        let had_failed = std::mem::replace(&mut self.has_failed, true);
+        self.batch()?.transaction.run(later).await?;
+        self.has_failed = had_failed;
+        Ok(())
     }
 
     /// Reads, once all that waits was written.
     ///
     /// # Errors
     /// When something of that cannot be written, or the database does not answer.
-    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
-        let later = std::mem::take(&mut self.later);
-        let dialect = self.dialect;
+    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.write().await?;
         let had_failed = std::mem::replace(&mut self.has_failed, true);
-        let transaction = &mut self.batch()?.transaction;
-        let rows = run_then_read(later, statement, dialect, transaction).await?;
+        let rows = self.batch()?.transaction.rows(statement).await?;
         self.has_failed = had_failed;
         Ok(rows)
     }
@@ -224,7 +227,7 @@ impl Turn {
             }
             self.later(Statement::new("SAVEPOINT written"));
         }
-        self.connection().await?;
+        self.write().await?;
         if self.has_failed {
             return Err(StoreError::Unavailable(
                 "a part of this could not be written".to_owned(),
@@ -278,18 +281,19 @@ impl Batch {
     /// What is left when the writer whose turn it was gives up.
     async fn without_the_last(mut self) -> Option<Self> {
         if self.members.is_empty() {
-            let _ = self.transaction.rollback().await;
+            self.transaction.roll_back().await;
             return None;
         }
         // After some failures (a full disk) SQLite has rolled everything back, the savepoint too. Then
         // this fails, and nobody may be told that anything was written.
-        let taken_back = sqlx::query("ROLLBACK TO SAVEPOINT written")
-            .execute(&mut *self.transaction)
+        let taken_back = self
+            .transaction
+            .rows(Statement::new("ROLLBACK TO SAVEPOINT written"))
             .await;
         match taken_back {
             Ok(_) => Some(self),
             Err(error) => {
-                let _ = self.transaction.rollback().await;
+                self.transaction.roll_back().await;
                 tell(self.members, &Err(error.to_string()));
                 None
             }
@@ -305,12 +309,12 @@ impl Batch {
         tell(self.members, &done.map_err(|error| error.to_string()));
     }
 
-    async fn write_books(&mut self) -> sqlx::Result<()> {
+    async fn write_books(&mut self) -> Result<(), StoreError> {
         let mut statements = Vec::new();
         for (practice, book) in std::mem::take(&mut self.books) {
             book.write(&practice, &mut statements);
         }
-        run_all(statements, self.dialect, &mut self.transaction).await
+        self.transaction.run(statements).await
     }
 }
 

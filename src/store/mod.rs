@@ -12,6 +12,7 @@ pub mod attempts;
 mod book;
 mod bookmarks;
 pub mod claims;
+mod database;
 mod dialect;
 pub mod doors;
 mod kept_tokens;
@@ -30,23 +31,24 @@ use std::{
     collections::HashMap,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use sqlx::{
-    AnyPool, Executor,
-    any::{AnyConnectOptions, AnyPoolOptions, AnyRow},
-};
+use rusqlite::ffi;
 
+use self::{
+    database::{Database, Reads},
+    kept_tokens::KeptTokens,
+    line::Line,
+    row::Row,
+    statement::Statement,
+};
 pub use self::{
     dialect::Dialect,
     search::{Found, Search, Start},
     tokens::StoredToken,
     write::WriteTx,
 };
-use self::{kept_tokens::KeptTokens, line::Line, row::Columns as _, statement::Statement};
 use crate::{evidence::chain, ids::PracticeName};
 
 /// The archive could not answer.
@@ -94,10 +96,26 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// The archive. Cheap to clone; all clones share one pool.
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match &error {
+            rusqlite::Error::SqliteFailure(failure, _)
+                if matches!(
+                    failure.extended_code,
+                    ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                ) =>
+            {
+                Self::Taken(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// The archive. Cheap to clone; all clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: AnyPool,
+    database: Database,
     dialect: Dialect,
     /// Who writes now: one line for SQLite, one for each practice on PostgreSQL.
     lines: Arc<Mutex<HashMap<PracticeName, Arc<Line>>>>,
@@ -105,9 +123,6 @@ pub struct Store {
     bookmarks: Arc<bookmarks::Bookmarks>,
     tokens: Arc<KeptTokens>,
 }
-
-/// Connections of one server.
-const CONNECTIONS: u32 = 8;
 
 impl Store {
     /// Opens the database, creating the file and bringing the tables up to date.
@@ -117,27 +132,8 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let dialect =
             Dialect::of_url(url).ok_or_else(|| StoreError::Url(url_without_password(url)))?;
-        if let Some(path) = sqlite_path(url) {
-            create_private(&path)?;
-        }
-        sqlx::any::install_default_drivers();
-        let options = AnyConnectOptions::from_str(url)
-            .map_err(|_| StoreError::Url(url_without_password(url)))?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(Duration::from_secs(8))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    for statement in dialect.on_connect() {
-                        connection.execute(*statement).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect_with(options)
-            .await?;
         let store = Self {
-            pool,
+            database: Database::open(url, dialect).await?,
             dialect,
             lines: Arc::default(),
             the_line: Arc::default(),
@@ -153,11 +149,7 @@ impl Store {
     /// # Errors
     /// When a migration fails or was made by a newer version of this program.
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        self.dialect
-            .migrator()
-            .run(&self.pool)
-            .await
-            .map_err(|error| StoreError::Unavailable(error.to_string()))
+        self.database.migrate().await
     }
 
     /// Which database this is.
@@ -184,12 +176,8 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn install_value(&self, key: &str, new: &str) -> Result<String, StoreError> {
-        let read = "SELECT value FROM install WHERE key = $1";
-        if let Some(row) = sqlx::query(read)
-            .bind(key)
-            .fetch_optional(&self.pool)
-            .await?
-        {
+        let read = || Statement::new("SELECT value FROM install WHERE key = $1").bind(key);
+        if let Some(row) = self.row(read()).await? {
             return row.text("value");
         }
         let statement = Statement::new(
@@ -198,8 +186,18 @@ impl Store {
         .bind(key)
         .bind(new);
         self.run_alone(statement).await?;
-        let row = sqlx::query(read).bind(key).fetch_one(&self.pool).await?;
-        row.text("value")
+        let row = self.row(read()).await?;
+        row.ok_or_else(|| row::corrupt("value"))?.text("value")
+    }
+
+    /// The rows a statement answers that writes nothing.
+    async fn rows(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.database.read(statement).await
+    }
+
+    /// The first of them.
+    async fn row(&self, statement: Statement) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(statement).await?.into_iter().next())
     }
 
     /// Where those who write to a practice wait for each other. SQLite has one writer; waiting here is
@@ -216,15 +214,15 @@ impl Store {
 
     /// Runs one statement that writes, in a transaction of its own, or on SQLite in the one that all
     /// who write now share. Answers its rows once they are durable.
-    async fn run_alone(&self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+    async fn run_alone(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         match self.dialect {
             Dialect::Sqlite => {
-                let mut turn = self.the_line.turn(&self.pool, self.dialect).await?;
+                let mut turn = self.the_line.turn(&self.database, self.dialect).await?;
                 let rows = turn.rows(statement).await?;
                 turn.done(|_| {}).await?;
                 Ok(rows)
             }
-            Dialect::Postgres => Ok(statement.rows(&mut *self.pool.acquire().await?).await?),
+            Dialect::Postgres => self.database.read(statement).await,
         }
     }
 
@@ -233,7 +231,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        self.rows(Statement::new("SELECT 1 AS one")).await?;
         Ok(())
     }
 
@@ -253,21 +251,23 @@ impl Store {
             return Err(problem("it exists already: name a new file"));
         }
         create_private(to)?;
-        let copied = sqlx::query("VACUUM INTO $1")
-            .bind(to.to_string_lossy().as_ref())
-            .execute(&self.pool)
-            .await;
+        let copied = self.database.copy_to(to);
         if copied.is_err() {
             // An empty file would stand in the way of the next try.
             let _ = std::fs::remove_file(to);
         }
-        copied?;
-        Ok(())
+        copied
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.database.close().await;
+    }
+}
+
+impl Reads for &Store {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        Store::rows(self, statement).await
     }
 }
 

@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use drawbridge_sdk::{AccountId, Subject};
 use jiff::Timestamp;
-use sqlx::AnyConnection;
 
 use super::{
-    Store, StoreError, WriteTx,
-    resources::user_columns,
-    row::{Columns, placeholders},
+    Store, StoreError, WriteTx, database::Reads, resources::user_columns, row::placeholders,
     statement::Statement,
 };
 use crate::{
@@ -75,7 +72,7 @@ fn folded(kind: &str, value: &str) -> String {
 }
 
 async fn read_subject(
-    connection: &mut AnyConnection,
+    mut source: impl Reads,
     practice: &PracticeName,
     person: &PersonId,
 ) -> Result<Subject, StoreError> {
@@ -83,13 +80,9 @@ async fn read_subject(
         person: person.as_str().to_owned(),
         ..Subject::default()
     };
-    let rows = sqlx::query(
+    let rows = source.rows(Statement::new(
         "SELECT kind, value FROM identifier WHERE practice = $1 AND person = $2 ORDER BY last_borne DESC, folded",
-    )
-    .bind(practice.as_str())
-    .bind(person.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
+    ).bind(practice.as_str()).bind(person.as_str())).await?;
     for row in &rows {
         let value = row.text("value")?;
         match row.text("kind")?.as_str() {
@@ -99,13 +92,9 @@ async fn read_subject(
             _ => subject.employee_numbers.push(value),
         }
     }
-    let row = sqlx::query(
+    let row = source.row(Statement::new(
         "SELECT attributes FROM scim_user WHERE practice = $1 AND person = $2 ORDER BY modified DESC LIMIT 1",
-    )
-    .bind(practice.as_str())
-    .bind(person.as_str())
-    .fetch_optional(connection)
-    .await?;
+    ).bind(practice.as_str()).bind(person.as_str())).await?;
     if let Some(row) = row {
         let attributes: Attributes = row.json("attributes")?;
         let name = attributes
@@ -153,15 +142,10 @@ impl Store {
         person: &PersonId,
         door: &crate::ids::DoorId,
     ) -> Result<Subject, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let mut subject = read_subject(&mut connection, practice, person).await?;
-        let rows = sqlx::query(
+        let mut subject = read_subject(self, practice, person).await?;
+        let rows = self.rows(Statement::new(
             "SELECT account FROM door_account WHERE practice = $1 AND door = $2 ORDER BY first_seen DESC, account",
-        )
-        .bind(practice.as_str())
-        .bind(door.as_str())
-        .fetch_all(&mut *connection)
-        .await?;
+        ).bind(practice.as_str()).bind(door.as_str())).await?;
         for row in &rows {
             subject.account_ids.push(AccountId(row.text("account")?));
         }
@@ -178,19 +162,14 @@ impl Store {
         practice: &PracticeName,
         name: &str,
     ) -> Result<Vec<PersonId>, StoreError> {
-        let rows = sqlx::query(
+        let rows = self.rows(Statement::new(
             "SELECT person, MAX(borne) AS borne FROM (
                  SELECT person, last_borne AS borne FROM identifier
                  WHERE practice = $1 AND kind IN ('user_name', 'email') AND folded = $2
                  UNION ALL SELECT id AS person, created AS borne FROM person WHERE practice = $1 AND id = $3
                  UNION ALL SELECT person, modified AS borne FROM scim_user WHERE practice = $1 AND id = $3
              ) AS named GROUP BY person ORDER BY borne DESC",
-        )
-        .bind(practice.as_str())
-        .bind(fold(name))
-        .bind(name)
-        .fetch_all(&self.pool)
-        .await?;
+        ).bind(practice.as_str()).bind(fold(name)).bind(name)).await?;
         rows.iter()
             .map(|row| Ok(row.text("person")?.into()))
             .collect()
@@ -205,14 +184,10 @@ impl Store {
         practice: &PracticeName,
         person: &PersonId,
     ) -> Result<String, StoreError> {
-        let row = sqlx::query(
+        let row = self.row(Statement::new(
             "SELECT value FROM identifier WHERE practice = $1 AND person = $2 AND kind = 'user_name'
              ORDER BY last_borne DESC LIMIT 1",
-        )
-        .bind(practice.as_str())
-        .bind(person.as_str())
-        .fetch_optional(&self.pool)
-        .await?;
+        ).bind(practice.as_str()).bind(person.as_str())).await?;
         row.map_or_else(|| Ok(person.as_str().to_owned()), |row| row.text("value"))
     }
 
@@ -224,12 +199,9 @@ impl Store {
         &self,
         now: Timestamp,
     ) -> Result<Vec<(PracticeName, PersonId)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = self.rows(Statement::new(
             "SELECT practice, id FROM person WHERE replan_at <= $1 ORDER BY replan_at LIMIT 500",
-        )
-        .bind(clock::to_text(now))
-        .fetch_all(&self.pool)
-        .await?;
+        ).bind(clock::to_text(now))).await?;
         rows.iter()
             .map(|row| Ok((row.text("practice")?.into(), row.text("id")?.into())))
             .collect()
@@ -240,9 +212,11 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_people(&self, practice: &PracticeName) -> Result<Vec<PersonId>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM person WHERE practice = $1 ORDER BY id")
-            .bind(practice.as_str())
-            .fetch_all(&self.pool)
+        let rows = self
+            .rows(
+                Statement::new("SELECT id FROM person WHERE practice = $1 ORDER BY id")
+                    .bind(practice.as_str()),
+            )
             .await?;
         rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
     }
@@ -255,11 +229,14 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Vec<PersonId>, StoreError> {
-        let rows =
-            sqlx::query("SELECT id FROM person WHERE practice = $1 AND needs_role = 1 ORDER BY id")
-                .bind(practice.as_str())
-                .fetch_all(&self.pool)
-                .await?;
+        let rows = self
+            .rows(
+                Statement::new(
+                    "SELECT id FROM person WHERE practice = $1 AND needs_role = 1 ORDER BY id",
+                )
+                .bind(practice.as_str()),
+            )
+            .await?;
         rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
     }
 }
@@ -451,13 +428,9 @@ impl WriteTx {
         user: &UserId,
     ) -> Result<Option<PersonId>, StoreError> {
         let practice = self.practice().as_str().to_owned();
-        let row = sqlx::query(
+        let row = self.row(Statement::new(
             "SELECT person FROM scim_user WHERE practice = $1 AND id = $2 AND deleted IS NULL",
-        )
-        .bind(practice)
-        .bind(user.as_str())
-        .fetch_optional(self.connection().await?)
-        .await?;
+        ).bind(practice).bind(user.as_str())).await?;
         row.map(|row| Ok(row.text("person")?.into())).transpose()
     }
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Store, StoreError, WriteTx, book::AcceptedChange, row::Columns, statement::Statement};
+use super::{
+    Store, StoreError, WriteTx, book::AcceptedChange, database::Reads as _, statement::Statement,
+};
 use crate::{
     clock,
     door::Door,
@@ -36,10 +38,7 @@ impl Store {
         practice: &PracticeName,
         person: Option<&PersonId>,
     ) -> Result<Vec<StoredRecord>, StoreError> {
-        let rows = sqlx::query("SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 ORDER BY sequence")
-            .bind(practice.as_str())
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = self.rows(Statement::new("SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 ORDER BY sequence").bind(practice.as_str())).await?;
         rows.iter()
             .map(|row| {
                 let whose = row.maybe_text("person")?;
@@ -61,9 +60,11 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Option<String>, StoreError> {
-        let row = sqlx::query("SELECT applied_roles FROM practice WHERE name = $1")
-            .bind(practice.as_str())
-            .fetch_optional(&self.pool)
+        let row = self
+            .row(
+                Statement::new("SELECT applied_roles FROM practice WHERE name = $1")
+                    .bind(practice.as_str()),
+            )
             .await?;
         row.map_or(Ok(None), |row| row.maybe_text("applied_roles"))
     }

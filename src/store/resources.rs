@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
-
 use super::{
     Store, StoreError, WriteTx,
-    row::{Columns, placeholders, rows_of_placeholders},
+    database::Reads,
+    row::{Row, placeholders, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -37,7 +36,7 @@ const USER: &str = concat!(
 const GROUP: &str = "SELECT id, attributes, version, created, modified FROM scim_group
     WHERE practice = $1 AND id = $2 AND deleted IS NULL";
 
-pub(super) fn user_of(row: &AnyRow) -> Result<User, StoreError> {
+pub(super) fn user_of(row: &Row) -> Result<User, StoreError> {
     Ok(User {
         id: row.text("id")?.into(),
         person: row.text("person")?.into(),
@@ -49,7 +48,7 @@ pub(super) fn user_of(row: &AnyRow) -> Result<User, StoreError> {
     })
 }
 
-pub(super) fn group_of(row: &AnyRow, members: Vec<Member>) -> Result<Group, StoreError> {
+pub(super) fn group_of(row: &Row, members: Vec<Member>) -> Result<Group, StoreError> {
     Ok(Group {
         id: row.text("id")?.into(),
         attributes: row.json("attributes")?,
@@ -61,17 +60,13 @@ pub(super) fn group_of(row: &AnyRow, members: Vec<Member>) -> Result<Group, Stor
 }
 
 pub(super) async fn members_of(
-    connection: &mut AnyConnection,
+    mut source: impl Reads,
     practice: &PracticeName,
     group: &str,
 ) -> Result<Vec<Member>, StoreError> {
-    let rows = sqlx::query(
+    let rows = source.rows(Statement::new(
         "SELECT value, display FROM scim_group_member WHERE practice = $1 AND group_id = $2 ORDER BY position",
-    )
-    .bind(practice.as_str())
-    .bind(group)
-    .fetch_all(connection)
-    .await?;
+    ).bind(practice.as_str()).bind(group)).await?;
     rows.iter()
         .map(|row| {
             Ok(Member {
@@ -84,7 +79,7 @@ pub(super) async fn members_of(
 
 /// The members of each of these groups.
 pub(super) async fn members_of_all(
-    connection: &mut AnyConnection,
+    mut source: impl Reads,
     practice: &PracticeName,
     groups: &[String],
 ) -> Result<HashMap<String, Vec<Member>>, StoreError> {
@@ -97,11 +92,11 @@ pub(super) async fn members_of_all(
          ORDER BY group_id, position",
         placeholders(2, groups.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+    let mut statement = Statement::new(sql).bind(practice.as_str());
     for group in groups {
-        query = query.bind(group.as_str());
+        statement = statement.bind(group.as_str());
     }
-    for row in &query.fetch_all(connection).await? {
+    for row in &source.rows(statement).await? {
         members
             .entry(row.text("group_id")?)
             .or_default()
@@ -115,7 +110,7 @@ pub(super) async fn members_of_all(
 
 /// The groups of each of these Users.
 async fn read_groups_of_all(
-    connection: &mut AnyConnection,
+    mut source: impl Reads,
     practice: &PracticeName,
     users: &[UserId],
 ) -> Result<HashMap<UserId, Vec<GroupRef>>, StoreError> {
@@ -129,11 +124,11 @@ async fn read_groups_of_all(
          WHERE m.practice = $1 AND g.deleted IS NULL AND m.value IN ({}) ORDER BY g.id",
         placeholders(2, users.len())
     );
-    let mut query = sqlx::query(AssertSqlSafe(sql)).bind(practice.as_str());
+    let mut statement = Statement::new(sql).bind(practice.as_str());
     for user in users {
-        query = query.bind(user.as_str());
+        statement = statement.bind(user.as_str());
     }
-    for row in &query.fetch_all(connection).await? {
+    for row in &source.rows(statement).await? {
         let attributes: user::Attributes = row.json("attributes")?;
         let display = user::text(&attributes, "displayName")
             .unwrap_or_default()
@@ -156,17 +151,19 @@ fn select_user(practice: &PracticeName, id: &UserId) -> Statement {
 }
 
 async fn read_group(
-    connection: &mut AnyConnection,
+    mut source: impl Reads,
     practice: &PracticeName,
     id: &GroupId,
 ) -> Result<Option<Group>, StoreError> {
-    let row = sqlx::query(GROUP)
-        .bind(practice.as_str())
-        .bind(id.as_str())
-        .fetch_optional(&mut *connection)
+    let row = source
+        .row(
+            Statement::new(GROUP)
+                .bind(practice.as_str())
+                .bind(id.as_str()),
+        )
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let members = members_of(connection, practice, id.as_str()).await?;
+    let members = members_of(source, practice, id.as_str()).await?;
     group_of(&row, members).map(Some)
 }
 
@@ -180,9 +177,8 @@ impl Store {
         practice: &PracticeName,
         id: &UserId,
     ) -> Result<Option<User>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        let rows = select_user(practice, id).rows(&mut connection).await?;
-        rows.first().map(user_of).transpose()
+        let row = self.row(select_user(practice, id)).await?;
+        row.as_ref().map(user_of).transpose()
     }
 
     /// Finds a Group that was not deleted.
@@ -194,7 +190,7 @@ impl Store {
         practice: &PracticeName,
         id: &GroupId,
     ) -> Result<Option<Group>, StoreError> {
-        read_group(&mut *self.pool.acquire().await?, practice, id).await
+        read_group(self, practice, id).await
     }
 
     /// The groups each of these Users is in.
@@ -214,7 +210,7 @@ impl Store {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
-        read_groups_of_all(&mut *self.pool.acquire().await?, practice, &users).await
+        read_groups_of_all(self, practice, &users).await
     }
 }
 
@@ -234,7 +230,7 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_group(&mut self, id: &GroupId) -> Result<Option<Group>, StoreError> {
         let practice = self.practice().clone();
-        read_group(self.connection().await?, &practice, id).await
+        read_group(self, &practice, id).await
     }
 
     /// The groups a User is in, as of this transaction.
@@ -247,7 +243,7 @@ impl WriteTx {
         }
         let practice = self.practice().clone();
         let users = std::slice::from_ref(&user.id);
-        let mut groups = read_groups_of_all(self.connection().await?, &practice, users).await?;
+        let mut groups = read_groups_of_all(self, &practice, users).await?;
         Ok(groups.remove(&user.id).unwrap_or_default())
     }
 

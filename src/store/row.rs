@@ -1,48 +1,82 @@
 //! Reading rows: text and numbers into types.
 
-use jiff::Timestamp;
-use sqlx::{Row, any::AnyRow};
+use std::sync::Arc;
 
-use super::StoreError;
+use jiff::Timestamp;
+use sqlx::{Row as _, postgres::PgRow};
+
+use super::{StoreError, statement::Value};
 use crate::clock;
 
-/// Columns of a row by name.
-pub(super) trait Columns {
-    fn text(&self, column: &str) -> Result<String, StoreError>;
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError>;
-    fn number(&self, column: &str) -> Result<i64, StoreError>;
+/// A row, as either database answers it.
+#[derive(Debug)]
+pub(super) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
 
-    fn flag(&self, column: &str) -> Result<bool, StoreError> {
+/// A row of SQLite.
+#[derive(Debug)]
+pub(super) struct SqliteRow {
+    pub(super) names: Arc<[Box<str>]>,
+    /// `None` is a value of a kind that we never write.
+    pub(super) values: Box<[Option<Value>]>,
+}
+
+impl SqliteRow {
+    fn value(&self, column: &str) -> Option<&Value> {
+        let at = self.names.iter().position(|name| **name == *column)?;
+        self.values.get(at)?.as_ref()
+    }
+}
+
+/// Columns by name. An error says which column makes no sense.
+impl Row {
+    pub(super) fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
+        match self {
+            Self::Sqlite(row) => match row.value(column) {
+                Some(Value::Text(text)) => Ok(Some(text.clone())),
+                Some(Value::Null) => Ok(None),
+                Some(Value::Number(_)) | None => Err(corrupt(column)),
+            },
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
+        self.maybe_text(column)?.ok_or_else(|| corrupt(column))
+    }
+
+    pub(super) fn number(&self, column: &str) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(row) => match row.value(column) {
+                Some(Value::Number(number)) => Ok(*number),
+                _ => Err(corrupt(column)),
+            },
+            Self::Postgres(row) => Ok(row.try_get(column)?),
+        }
+    }
+
+    pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
         Ok(self.number(column)? != 0)
     }
 
-    fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
+    pub(super) fn time(&self, column: &str) -> Result<Timestamp, StoreError> {
         let text = self.text(column)?;
         clock::from_text(&text).map_err(|_| corrupt(column))
     }
 
-    fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
+    pub(super) fn maybe_time(&self, column: &str) -> Result<Option<Timestamp>, StoreError> {
         self.maybe_text(column)?
             .map(|text| clock::from_text(&text).map_err(|_| corrupt(column)))
             .transpose()
     }
 
-    fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T, StoreError> {
+    pub(super) fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        column: &str,
+    ) -> Result<T, StoreError> {
         serde_json::from_str(&self.text(column)?).map_err(|_| corrupt(column))
-    }
-}
-
-impl Columns for AnyRow {
-    fn text(&self, column: &str) -> Result<String, StoreError> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn maybe_text(&self, column: &str) -> Result<Option<String>, StoreError> {
-        Ok(self.try_get(column)?)
-    }
-
-    fn number(&self, column: &str) -> Result<i64, StoreError> {
-        Ok(self.try_get(column)?)
     }
 }
 

@@ -5,14 +5,14 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
-use sqlx::{AnyConnection, AssertSqlSafe, any::AnyRow};
 
 use super::{
     Store, StoreError,
     bookmarks::Place,
     lower::{GROUPS, Lowered, Table, USERS, lower},
     resources::{group_of, members_of_all, user_of},
-    row::Columns,
+    row::Row,
+    statement::Statement,
 };
 use crate::{
     ids::PracticeName,
@@ -82,9 +82,9 @@ trait Kind: Sized {
 
     /// Resources of these rows, with what the filter or the caller needs to know of each.
     async fn read(
-        connection: &mut AnyConnection,
+        store: &Store,
         practice: &PracticeName,
-        rows: &[AnyRow],
+        rows: &[Row],
     ) -> Result<Vec<Self>, StoreError>;
 
     fn id(&self) -> &str;
@@ -97,11 +97,7 @@ type Memberships = HashMap<String, Vec<GroupRef>>;
 impl Kind for User {
     const TABLE: &'static Table = &USERS;
 
-    async fn read(
-        _: &mut AnyConnection,
-        _: &PracticeName,
-        rows: &[AnyRow],
-    ) -> Result<Vec<Self>, StoreError> {
+    async fn read(_: &Store, _: &PracticeName, rows: &[Row]) -> Result<Vec<Self>, StoreError> {
         rows.iter().map(user_of).collect()
     }
 
@@ -118,15 +114,15 @@ impl Kind for Group {
     const TABLE: &'static Table = &GROUPS;
 
     async fn read(
-        connection: &mut AnyConnection,
+        store: &Store,
         practice: &PracticeName,
-        rows: &[AnyRow],
+        rows: &[Row],
     ) -> Result<Vec<Self>, StoreError> {
         let ids: Vec<String> = rows
             .iter()
             .map(|row| row.text("id"))
             .collect::<Result<_, _>>()?;
-        let mut members = members_of_all(connection, practice, &ids).await?;
+        let mut members = members_of_all(store, practice, &ids).await?;
         rows.iter()
             .zip(&ids)
             .map(|(row, id)| group_of(row, members.remove(id).unwrap_or_default()))
@@ -172,27 +168,25 @@ impl Store {
         practice: &PracticeName,
         search: &Search,
     ) -> Result<Found<T>, StoreError> {
-        let mut connection = self.pool.acquire().await?;
         let asked = Asked { practice, search };
         let lowered = lower(search.filter.as_ref(), T::TABLE, self.dialect, 2);
         let order = T::TABLE.order(search.sort.as_ref(), self.dialect);
         match (lowered.is_exact, order) {
             (true, Some(order)) if search.filter.is_none() && search.sort.is_none() => {
-                self.page_of_all(&mut connection, &asked, &order).await
+                self.page_of_all(&asked, &order).await
             }
-            (true, Some(order)) => asked.page(&mut connection, &lowered, &order).await,
-            _ => asked.evaluate(&mut connection, &lowered).await,
+            (true, Some(order)) => asked.page(self, &lowered, &order).await,
+            _ => asked.evaluate(self, &lowered).await,
         }
     }
 
     /// A page of the whole list, which may be a million long: neither counted nor skipped through.
     async fn page_of_all<T: Kind>(
         &self,
-        connection: &mut AnyConnection,
         asked: &Asked<'_>,
         order: &str,
     ) -> Result<Found<T>, StoreError> {
-        let (total, removals) = counts(connection, asked.practice, T::TABLE).await?;
+        let (total, removals) = counts(self, asked.practice, T::TABLE).await?;
         let place = |offset| Place {
             practice: asked.practice.clone(),
             table: T::TABLE.name,
@@ -210,7 +204,7 @@ impl Store {
             ..Lowered::default()
         };
         let (items, has_more) = asked
-            .rows::<T>(connection, &lowered, order, &start, asked.search.limit)
+            .rows::<T>(self, &lowered, order, &start, asked.search.limit)
             .await?;
         let items = asked.search.start.forwards(items);
         if let (Start::Offset(offset), Some(last), true) =
@@ -237,20 +231,20 @@ impl Asked<'_> {
     /// A page that the database filters and orders.
     async fn page<T: Kind>(
         &self,
-        connection: &mut AnyConnection,
+        store: &Store,
         lowered: &Lowered,
         order: &str,
     ) -> Result<Found<T>, StoreError> {
         let search = self.search;
         let (items, has_more) = self
-            .rows::<T>(connection, lowered, order, &search.start, search.limit)
+            .rows::<T>(store, lowered, order, &search.start, search.limit)
             .await?;
         let items = search.start.forwards(items);
         let total = match (search.known_total, &search.start) {
             (Some(total), _) => total,
             // The whole answer is on this page: there is nothing to count.
             (None, Start::Offset(0)) if !has_more => items.len() as u64,
-            _ => self.count::<T>(connection, lowered).await?,
+            _ => self.count::<T>(store, lowered).await?,
         };
         Ok(Found {
             total,
@@ -259,28 +253,25 @@ impl Asked<'_> {
         })
     }
 
-    async fn count<T: Kind>(
-        &self,
-        connection: &mut AnyConnection,
-        lowered: &Lowered,
-    ) -> Result<u64, StoreError> {
+    async fn count<T: Kind>(&self, store: &Store, lowered: &Lowered) -> Result<u64, StoreError> {
         let sql = format!(
             "SELECT COUNT(*) AS total FROM {} WHERE practice = $1 AND deleted IS NULL{}",
             T::TABLE.name,
             lowered.sql
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.practice.as_str());
+        let mut statement = Statement::new(sql).bind(self.practice.as_str());
         for bind in &lowered.binds {
-            query = query.bind(bind.as_str());
+            statement = statement.bind(bind.as_str());
         }
-        let row = query.fetch_one(connection).await?;
-        Ok(u64::try_from(row.number("total")?).unwrap_or(0))
+        let row = store.row(statement).await?;
+        let total = row.map_or(Ok(0), |row| row.number("total"))?;
+        Ok(u64::try_from(total).unwrap_or(0))
     }
 
     /// Up to `limit` resources from a place on, as they are read, and whether more follow.
     async fn rows<T: Kind>(
         &self,
-        connection: &mut AnyConnection,
+        store: &Store,
         lowered: &Lowered,
         order: &str,
         start: &Start,
@@ -300,28 +291,28 @@ impl Asked<'_> {
             lowered.sql,
             limit.saturating_add(1).min(i64::MAX as u64),
         );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(self.practice.as_str());
+        let mut statement = Statement::new(sql).bind(self.practice.as_str());
         for bind in &lowered.binds {
-            query = query.bind(bind.as_str());
+            statement = statement.bind(bind.as_str());
         }
         if let Start::After(id) | Start::Before(id) = start {
-            query = query.bind(id.as_str());
+            statement = statement.bind(id.as_str());
         }
-        let mut rows = query.fetch_all(&mut *connection).await?;
+        let mut rows = store.rows(statement).await?;
         let has_more = rows.len() as u64 > limit;
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        Ok((T::read(connection, self.practice, &rows).await?, has_more))
+        Ok((T::read(store, self.practice, &rows).await?, has_more))
     }
 
     /// Evaluates the filter in memory, portion by portion in the order of creation.
     async fn evaluate<T: Kind>(
         &self,
-        connection: &mut AnyConnection,
+        store: &Store,
         lowered: &Lowered,
     ) -> Result<Found<T>, StoreError> {
         let search = self.search;
         let memberships = if mentions(search.filter.as_ref(), search.sort.as_ref(), "groups") {
-            memberships(connection, self.practice).await?
+            memberships(store, self.practice).await?
         } else {
             Memberships::new()
         };
@@ -332,7 +323,7 @@ impl Asked<'_> {
         };
         loop {
             let (portion, has_more) = self
-                .rows::<T>(connection, lowered, "id", &start, PORTION as u64)
+                .rows::<T>(store, lowered, "id", &start, PORTION as u64)
                 .await?;
             let last = portion.last().map(|resource| resource.id().to_owned());
             for resource in portion {
@@ -354,6 +345,8 @@ impl Asked<'_> {
                 }
                 _ => return Ok(page.finish()),
             }
+            // Nothing here waits for anything, and others are to be served meanwhile.
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -443,17 +436,15 @@ fn mentions(filter: Option<&Filter>, sort: Option<&Sort>, attribute: &str) -> bo
 
 /// How many there are, and how many were ever removed.
 async fn counts(
-    connection: &mut AnyConnection,
+    store: &Store,
     practice: &PracticeName,
     table: &Table,
 ) -> Result<(u64, i64), StoreError> {
-    let row = sqlx::query(
+    let statement = Statement::new(
         "SELECT user_count, user_removals, group_count, group_removals FROM practice WHERE name = $1",
     )
-    .bind(practice.as_str())
-    .fetch_optional(connection)
-    .await?;
-    let Some(row) = row else {
+    .bind(practice.as_str());
+    let Some(row) = store.row(statement).await? else {
         return Ok((0, 0));
     };
     let (count, removals) = if table.name == USERS.name {
@@ -467,20 +458,15 @@ async fn counts(
     ))
 }
 
-async fn memberships(
-    connection: &mut AnyConnection,
-    practice: &PracticeName,
-) -> Result<Memberships, StoreError> {
-    let rows = sqlx::query(
+async fn memberships(store: &Store, practice: &PracticeName) -> Result<Memberships, StoreError> {
+    let statement = Statement::new(
         "SELECT m.value AS value, g.id AS id, g.display_name AS display FROM scim_group_member m
          JOIN scim_group g ON g.practice = m.practice AND g.id = m.group_id
          WHERE m.practice = $1 AND g.deleted IS NULL",
     )
-    .bind(practice.as_str())
-    .fetch_all(connection)
-    .await?;
+    .bind(practice.as_str());
     let mut groups = Memberships::new();
-    for row in &rows {
+    for row in &store.rows(statement).await? {
         let group = GroupRef {
             id: row.text("id")?.into(),
             display: row.text("display")?,

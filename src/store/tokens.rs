@@ -1,10 +1,9 @@
 //! Who may push: tokens by their hash.
 
 use jiff::Timestamp;
-use sqlx::any::AnyRow;
 use tokio::time::Instant;
 
-use super::{Store, StoreError, row::Columns, statement::Statement};
+use super::{Store, StoreError, row::Row, statement::Statement};
 use crate::{
     clock,
     ids::{PracticeName, SourceName, TokenId},
@@ -37,12 +36,14 @@ impl Store {
         if let Some(kept) = self.tokens.find(id, now) {
             return Ok(Some(kept));
         }
-        let row = sqlx::query(
-            "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
-        )
-        .bind(id.as_str())
-        .fetch_optional(&self.pool)
-        .await?;
+        let row = self
+            .row(
+                Statement::new(
+                    "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
+                )
+                .bind(id.as_str()),
+            )
+            .await?;
         let token = row.as_ref().map(token_of).transpose()?;
         if let Some(token) = &token {
             self.tokens.keep(token, now);
@@ -55,16 +56,16 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, hash, practice, source, expires, revoked FROM token ORDER BY id DESC",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let rows = self
+            .rows(Statement::new(
+                "SELECT id, hash, practice, source, expires, revoked FROM token ORDER BY id DESC",
+            ))
+            .await?;
         rows.iter().map(token_of).collect()
     }
 }
 
-fn token_of(row: &AnyRow) -> Result<StoredToken, StoreError> {
+fn token_of(row: &Row) -> Result<StoredToken, StoreError> {
     Ok(StoredToken {
         id: row.text("id")?.into(),
         hash: row.text("hash")?,

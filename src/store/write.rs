@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sqlx::{AnyConnection, any::AnyRow};
 
 use super::{
     Dialect, Store, StoreError,
     book::{AcceptedChange, Counts, Page},
+    database::Reads,
     kept_tokens::KeptTokens,
     line::Turn,
+    row::Row,
     statement::Statement,
 };
 use crate::{evidence::Entry, ids::PracticeName};
@@ -42,7 +43,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<WriteTx, StoreError> {
         let line = self.line(practice);
-        let mut turn = line.turn(&self.pool, self.dialect).await?;
+        let mut turn = line.turn(&self.database, self.dialect).await?;
         let applied_roles = turn.book(practice).await?.applied_roles.clone();
         Ok(WriteTx {
             turn,
@@ -107,16 +108,6 @@ impl WriteTx {
         self.turn.later(statement);
     }
 
-    /// The connection, for reading what stands once all that was recorded is written.
-    pub(super) async fn connection(&mut self) -> Result<&mut AnyConnection, StoreError> {
-        self.turn.connection().await
-    }
-
-    /// The rows a statement answers, once all that was recorded is written.
-    pub(super) async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
-        self.turn.rows(statement).await
-    }
-
     /// Runs any statement, to show what the database itself refuses.
     ///
     /// # Errors
@@ -124,8 +115,7 @@ impl WriteTx {
     #[doc(hidden)]
     pub async fn execute_for_tests(&mut self, statement: &'static str) -> Result<(), StoreError> {
         self.later(Statement::new(statement));
-        self.connection().await?;
-        Ok(())
+        self.turn.write().await
     }
 
     /// Writes the evidence and makes everything durable, together with others that write now.
@@ -154,5 +144,12 @@ impl WriteTx {
             tokens.forget();
         }
         Ok(())
+    }
+}
+
+impl Reads for WriteTx {
+    /// What stands once all that was recorded is written.
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        self.turn.rows(statement).await
     }
 }

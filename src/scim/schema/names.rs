@@ -62,7 +62,7 @@ impl ResourceType {
     pub fn resolve(&self, name: &str) -> Resolved {
         for schema in self.schemas() {
             match schema.strip_urn(name) {
-                Some("") if *schema != *self.core => return Resolved::Extension(schema),
+                Some("") if schema.urn != self.core.urn => return Resolved::Extension(schema),
                 Some("") => return Resolved::Unknown,
                 Some(rest) => return self.resolve_in(schema, rest),
                 None => {}
@@ -83,7 +83,7 @@ impl ResourceType {
     }
 
     fn resolve_in(&self, schema: &'static Schema, name: &str) -> Resolved {
-        let is_core = *schema == *self.core;
+        let is_core = schema.urn == self.core.urn;
         let (name, sub_name) = match name.split_once('.') {
             Some((name, sub_name)) => (name, Some(sub_name)),
             None => (name, None),

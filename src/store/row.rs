@@ -53,7 +53,10 @@ impl Row {
                 Some(Value::Number(number)) => Ok(*number),
                 _ => Err(corrupt(column)),
             },
-            Self::Postgres(row) => Ok(row.try_get(column)?),
+            // Our columns are BIGINT, and a number written in a query is an INTEGER.
+            Self::Postgres(row) => Ok(row
+                .try_get(column)
+                .or_else(|_| row.try_get::<i32, _>(column).map(i64::from))?),
         }
     }
 

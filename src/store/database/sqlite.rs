@@ -297,3 +297,39 @@ fn at_length<T>(work: impl FnOnce() -> T) -> T {
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting_to(most: u32) -> Statement {
+        Statement::new(format!(
+            "WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {most})
+             SELECT COUNT(*) AS total FROM up"
+        ))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_long_reading_is_begun_again_and_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::new(folder.path().join("test.db"));
+        for most in [10, 200_000, 10] {
+            let reader = Reader::new(file.connect().unwrap()).unwrap();
+            let is_long = file.read_briefly(reader, &counting_to(most)).is_continue();
+            let rows = file.read(&counting_to(most)).await.unwrap();
+
+            assert_eq!(is_long, most > 10);
+            assert_eq!(rows[0].number("total").unwrap(), i64::from(most));
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::new(folder.path().join("test.db"));
+
+        let made = file.read(&Statement::new("CREATE TABLE t (x TEXT)")).await;
+
+        assert!(made.is_err());
+    }
+}

@@ -93,3 +93,17 @@ pub fn fold(text: &str) -> String {
         .nfkc()
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_letters_are_folded_like_all_others() {
+        for plain in (0..=127_u8).map(char::from) {
+            let among_others = fold(&format!("{plain} \u{e9}"));
+            assert_eq!(format!("{} \u{e9}", fold(&plain.to_string())), among_others);
+        }
+        assert_eq!(fold("STRASSE"), fold("straße"));
+    }
+}

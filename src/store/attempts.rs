@@ -74,11 +74,15 @@ impl Store {
         failed_only: bool,
         most: u32,
     ) -> Result<Vec<AttemptRow>, StoreError> {
-        let rows = self.rows(Statement::new(
+        let statement = Statement::new(
             "SELECT id, door, person, system, generation, action, started, finished, resolved, result, failure,
                  failure_text, blocked, sessions_ended, receipts
              FROM attempt WHERE practice = $1 AND ($2 = 0 OR failure IS NOT NULL) ORDER BY id DESC LIMIT $3",
-        ).bind(practice.as_str()).bind(i64::from(failed_only)).bind(i64::from(most))).await?;
+        )
+        .bind(practice.as_str())
+        .bind(i64::from(failed_only))
+        .bind(i64::from(most));
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| {
                 Ok(AttemptRow {
@@ -160,11 +164,17 @@ impl WriteTx {
     ) -> Result<Option<Timestamp>, StoreError> {
         let opposite = Action::towards(&door.wanted).opposite();
         let practice = self.practice().as_str().to_owned();
-        let row = self.row(Statement::new(
+        let statement = Statement::new(
             "SELECT MAX(CASE WHEN resolved = 0 THEN may_land_until ELSE finished END) AS until FROM attempt
              WHERE practice = $1 AND door = $2 AND (resolved = 0 OR finished >= $3)
                AND (action = $4 OR (action = 'open' AND generation < $5))",
-        ).bind(practice).bind(door.id.as_str()).bind(clock::to_text(began)).bind(opposite.as_str()).bind(door.generation)).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
-        row.maybe_time("until")
+        )
+        .bind(practice)
+        .bind(door.id.as_str())
+        .bind(clock::to_text(began))
+        .bind(opposite.as_str())
+        .bind(door.generation);
+        let row = self.row(statement).await?;
+        row.map_or(Ok(None), |row| row.maybe_time("until"))
     }
 }

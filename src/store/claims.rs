@@ -39,9 +39,8 @@ impl Store {
              SELECT practice, system, MIN(next_try) AS first FROM due GROUP BY practice, system ORDER BY first",
             now = self.dialect.time_in(0),
         );
-        let rows = self
-            .rows(Statement::new(sql).bind(clock::to_text(now)))
-            .await?;
+        let statement = Statement::new(sql).bind(clock::to_text(now));
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok((row.text("practice")?.into(), row.text("system")?.into())))
             .collect()
@@ -180,9 +179,8 @@ impl WriteTx {
         let practice = self.practice().as_str().to_owned();
         let lock = self.dialect().lock_rows();
         let sql = format!("SELECT fence FROM door WHERE practice = $1 AND id = $2{lock}");
-        let row = self
-            .row(Statement::new(sql).bind(practice).bind(id.as_str()))
-            .await?;
+        let statement = Statement::new(sql).bind(practice).bind(id.as_str());
+        let row = self.row(statement).await?;
         row.map_or(Ok(false), |row| Ok(row.number("fence")? == fence))
     }
 

@@ -3,15 +3,13 @@
 mod postgres;
 mod sqlite;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
 use super::{
-    Dialect, StoreError,
-    row::Row,
-    statement::Statement,
-    {sqlite_path, url_without_password},
+    Dialect, StoreError, create_private, row::Row, sqlite_path, statement::Statement,
+    url_without_password,
 };
 
 /// Connections of one server to PostgreSQL.
@@ -61,7 +59,7 @@ impl Database {
         match dialect {
             Dialect::Sqlite => {
                 let path = sqlite_path(url).ok_or_else(unusable)?;
-                super::create_private(&path)?;
+                create_private(&path)?;
                 Ok(Self::Sqlite(Arc::new(sqlite::File::new(path))))
             }
             Dialect::Postgres => {
@@ -85,7 +83,7 @@ impl Database {
         done.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 
-    /// The rows a statement answers that writes nothing.
+    /// The rows a statement answers. SQLite refuses one that writes; PostgreSQL commits it.
     pub(super) async fn read(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         match self {
             Self::Sqlite(file) => Ok(file.read(&statement).await?),
@@ -98,17 +96,6 @@ impl Database {
         match self {
             Self::Sqlite(file) => Ok(Transaction::Sqlite(sqlite::Transaction::begin(file)?)),
             Self::Postgres(pool) => Ok(Transaction::Postgres(pool.begin().await?)),
-        }
-    }
-
-    /// Copies a SQLite database into a new file.
-    pub(super) fn copy_to(&self, to: &Path) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(file) => Ok(file.copy_to(to)?),
-            Self::Postgres(_) => Err(StoreError::File {
-                path: to.to_owned(),
-                problem: "this is PostgreSQL: use `pg_dump`".to_owned(),
-            }),
         }
     }
 

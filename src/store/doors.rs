@@ -151,16 +151,13 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_doors(&self, practice: &PracticeName) -> Result<Vec<Door>, StoreError> {
-        let rows = self
-            .rows(
-                Statement::new(concat!(
-                    "SELECT ",
-                    door_columns!(),
-                    " FROM door WHERE practice = $1 ORDER BY person, system, way"
-                ))
-                .bind(practice.as_str()),
-            )
-            .await?;
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            door_columns!(),
+            " FROM door WHERE practice = $1 ORDER BY person, system, way"
+        ))
+        .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
         rows.iter().map(door_of).collect()
     }
 
@@ -172,14 +169,10 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Vec<SystemName>, StoreError> {
-        let rows = self
-            .rows(
-                Statement::new(
-                    "SELECT DISTINCT system FROM door WHERE practice = $1 ORDER BY system",
-                )
-                .bind(practice.as_str()),
-            )
-            .await?;
+        let statement =
+            Statement::new("SELECT DISTINCT system FROM door WHERE practice = $1 ORDER BY system")
+                .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok(row.text("system")?.into()))
             .collect()
@@ -195,11 +188,15 @@ impl Store {
         system: &SystemName,
         since: jiff::Timestamp,
     ) -> Result<bool, StoreError> {
-        let row = self.row(Statement::new(
+        let statement = Statement::new(
             "SELECT COUNT(*) AS total FROM door WHERE practice = $1 AND system = $2 AND assurance = 'verified'
              AND seen IN ('open', 'closed') AND seen_at >= $3",
-        ).bind(practice.as_str()).bind(system.as_str()).bind(clock::to_text(since))).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
-        Ok(row.number("total")? > 0)
+        )
+        .bind(practice.as_str())
+        .bind(system.as_str())
+        .bind(clock::to_text(since));
+        let row = self.row(statement).await?;
+        Ok(row.map_or(Ok(0), |row| row.number("total"))? > 0)
     }
 }
 
@@ -295,10 +292,16 @@ impl WriteTx {
             .bind(door.id.as_str())
             .bind(now.as_str());
             self.later(statement);
-            let row = self.row(Statement::new(
+            let statement = Statement::new(
                 "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
-            ).bind(door.practice.as_str()).bind(door.system.as_str()).bind(door.way.as_str()).bind(account.as_str())).await?.ok_or_else(|| StoreError::Corrupt("no row".to_owned()))?;
-            if row.text("door")? != door.id.as_str() {
+            )
+            .bind(door.practice.as_str())
+            .bind(door.system.as_str())
+            .bind(door.way.as_str())
+            .bind(account.as_str());
+            let row = self.row(statement).await?;
+            let owner = row.map(|row| row.text("door")).transpose()?;
+            if owner.as_deref() != Some(door.id.as_str()) {
                 foreign.push(account.clone());
             }
         }

@@ -46,7 +46,6 @@ type Books = BTreeMap<PracticeName, Book>;
 #[derive(Debug)]
 pub(super) struct Batch {
     transaction: Transaction,
-    dialect: Dialect,
     books: Books,
     /// Those who have written and wait for the commit.
     members: Vec<oneshot::Sender<Result<(), String>>>,
@@ -82,7 +81,6 @@ impl Line {
         if guard.is_none() {
             *guard = Some(Batch {
                 transaction: database.begin().await?,
-                dialect,
                 books: BTreeMap::new(),
                 members: Vec::new(),
                 has_savepoint: false,
@@ -154,11 +152,12 @@ impl Turn {
     /// # Errors
     /// When the practice has none, or the database does not answer.
     pub(super) async fn book(&mut self, practice: &PracticeName) -> Result<&Book, StoreError> {
+        let dialect = self.dialect;
         let batch = self.batch()?;
         match batch.books.entry(practice.clone()) {
             Entry::Occupied(open) => Ok(open.into_mut()),
             Entry::Vacant(closed) => {
-                let book = Book::open(practice, batch.dialect, &mut batch.transaction).await?;
+                let book = Book::open(practice, dialect, &mut batch.transaction).await?;
                 Ok(closed.insert(book))
             }
         }

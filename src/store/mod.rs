@@ -244,19 +244,19 @@ impl Store {
             path: to.to_owned(),
             problem: problem.to_owned(),
         };
-        if self.dialect == Dialect::Postgres {
+        let Database::Sqlite(file) = &self.database else {
             return Err(problem("this is PostgreSQL: use `pg_dump`"));
-        }
+        };
         if to.exists() {
             return Err(problem("it exists already: name a new file"));
         }
         create_private(to)?;
-        let copied = self.database.copy_to(to);
+        let copied = file.copy_to(to);
         if copied.is_err() {
             // An empty file would stand in the way of the next try.
             let _ = std::fs::remove_file(to);
         }
-        copied
+        Ok(copied?)
     }
 
     /// Closes all connections.

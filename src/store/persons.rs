@@ -80,9 +80,12 @@ async fn read_subject(
         person: person.as_str().to_owned(),
         ..Subject::default()
     };
-    let rows = source.rows(Statement::new(
+    let statement = Statement::new(
         "SELECT kind, value FROM identifier WHERE practice = $1 AND person = $2 ORDER BY last_borne DESC, folded",
-    ).bind(practice.as_str()).bind(person.as_str())).await?;
+    )
+    .bind(practice.as_str())
+    .bind(person.as_str());
+    let rows = source.rows(statement).await?;
     for row in &rows {
         let value = row.text("value")?;
         match row.text("kind")?.as_str() {
@@ -92,9 +95,12 @@ async fn read_subject(
             _ => subject.employee_numbers.push(value),
         }
     }
-    let row = source.row(Statement::new(
+    let statement = Statement::new(
         "SELECT attributes FROM scim_user WHERE practice = $1 AND person = $2 ORDER BY modified DESC LIMIT 1",
-    ).bind(practice.as_str()).bind(person.as_str())).await?;
+    )
+    .bind(practice.as_str())
+    .bind(person.as_str());
+    let row = source.row(statement).await?;
     if let Some(row) = row {
         let attributes: Attributes = row.json("attributes")?;
         let name = attributes
@@ -143,9 +149,12 @@ impl Store {
         door: &crate::ids::DoorId,
     ) -> Result<Subject, StoreError> {
         let mut subject = read_subject(self, practice, person).await?;
-        let rows = self.rows(Statement::new(
+        let statement = Statement::new(
             "SELECT account FROM door_account WHERE practice = $1 AND door = $2 ORDER BY first_seen DESC, account",
-        ).bind(practice.as_str()).bind(door.as_str())).await?;
+        )
+        .bind(practice.as_str())
+        .bind(door.as_str());
+        let rows = self.rows(statement).await?;
         for row in &rows {
             subject.account_ids.push(AccountId(row.text("account")?));
         }
@@ -162,14 +171,18 @@ impl Store {
         practice: &PracticeName,
         name: &str,
     ) -> Result<Vec<PersonId>, StoreError> {
-        let rows = self.rows(Statement::new(
+        let statement = Statement::new(
             "SELECT person, MAX(borne) AS borne FROM (
                  SELECT person, last_borne AS borne FROM identifier
                  WHERE practice = $1 AND kind IN ('user_name', 'email') AND folded = $2
                  UNION ALL SELECT id AS person, created AS borne FROM person WHERE practice = $1 AND id = $3
                  UNION ALL SELECT person, modified AS borne FROM scim_user WHERE practice = $1 AND id = $3
              ) AS named GROUP BY person ORDER BY borne DESC",
-        ).bind(practice.as_str()).bind(fold(name)).bind(name)).await?;
+        )
+        .bind(practice.as_str())
+        .bind(fold(name))
+        .bind(name);
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok(row.text("person")?.into()))
             .collect()
@@ -184,10 +197,13 @@ impl Store {
         practice: &PracticeName,
         person: &PersonId,
     ) -> Result<String, StoreError> {
-        let row = self.row(Statement::new(
+        let statement = Statement::new(
             "SELECT value FROM identifier WHERE practice = $1 AND person = $2 AND kind = 'user_name'
              ORDER BY last_borne DESC LIMIT 1",
-        ).bind(practice.as_str()).bind(person.as_str())).await?;
+        )
+        .bind(practice.as_str())
+        .bind(person.as_str());
+        let row = self.row(statement).await?;
         row.map_or_else(|| Ok(person.as_str().to_owned()), |row| row.text("value"))
     }
 
@@ -199,9 +215,11 @@ impl Store {
         &self,
         now: Timestamp,
     ) -> Result<Vec<(PracticeName, PersonId)>, StoreError> {
-        let rows = self.rows(Statement::new(
+        let statement = Statement::new(
             "SELECT practice, id FROM person WHERE replan_at <= $1 ORDER BY replan_at LIMIT 500",
-        ).bind(clock::to_text(now))).await?;
+        )
+        .bind(clock::to_text(now));
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok((row.text("practice")?.into(), row.text("id")?.into())))
             .collect()
@@ -212,12 +230,9 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_people(&self, practice: &PracticeName) -> Result<Vec<PersonId>, StoreError> {
-        let rows = self
-            .rows(
-                Statement::new("SELECT id FROM person WHERE practice = $1 ORDER BY id")
-                    .bind(practice.as_str()),
-            )
-            .await?;
+        let statement = Statement::new("SELECT id FROM person WHERE practice = $1 ORDER BY id")
+            .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
         rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
     }
 
@@ -229,14 +244,11 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Vec<PersonId>, StoreError> {
-        let rows = self
-            .rows(
-                Statement::new(
-                    "SELECT id FROM person WHERE practice = $1 AND needs_role = 1 ORDER BY id",
-                )
-                .bind(practice.as_str()),
-            )
-            .await?;
+        let statement = Statement::new(
+            "SELECT id FROM person WHERE practice = $1 AND needs_role = 1 ORDER BY id",
+        )
+        .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
         rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
     }
 }
@@ -428,9 +440,12 @@ impl WriteTx {
         user: &UserId,
     ) -> Result<Option<PersonId>, StoreError> {
         let practice = self.practice().as_str().to_owned();
-        let row = self.row(Statement::new(
+        let statement = Statement::new(
             "SELECT person FROM scim_user WHERE practice = $1 AND id = $2 AND deleted IS NULL",
-        ).bind(practice).bind(user.as_str())).await?;
+        )
+        .bind(practice)
+        .bind(user.as_str());
+        let row = self.row(statement).await?;
         row.map(|row| Ok(row.text("person")?.into())).transpose()
     }
 }

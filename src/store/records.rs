@@ -38,7 +38,11 @@ impl Store {
         practice: &PracticeName,
         person: Option<&PersonId>,
     ) -> Result<Vec<StoredRecord>, StoreError> {
-        let rows = self.rows(Statement::new("SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 ORDER BY sequence").bind(practice.as_str())).await?;
+        let statement = Statement::new(
+            "SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 ORDER BY sequence",
+        )
+        .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| {
                 let whose = row.maybe_text("person")?;
@@ -60,12 +64,9 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Option<String>, StoreError> {
-        let row = self
-            .row(
-                Statement::new("SELECT applied_roles FROM practice WHERE name = $1")
-                    .bind(practice.as_str()),
-            )
-            .await?;
+        let statement = Statement::new("SELECT applied_roles FROM practice WHERE name = $1")
+            .bind(practice.as_str());
+        let row = self.row(statement).await?;
         row.map_or(Ok(None), |row| row.maybe_text("applied_roles"))
     }
 }

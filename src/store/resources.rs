@@ -64,9 +64,12 @@ pub(super) async fn members_of(
     practice: &PracticeName,
     group: &str,
 ) -> Result<Vec<Member>, StoreError> {
-    let rows = source.rows(Statement::new(
+    let statement = Statement::new(
         "SELECT value, display FROM scim_group_member WHERE practice = $1 AND group_id = $2 ORDER BY position",
-    ).bind(practice.as_str()).bind(group)).await?;
+    )
+    .bind(practice.as_str())
+    .bind(group);
+    let rows = source.rows(statement).await?;
     rows.iter()
         .map(|row| {
             Ok(Member {
@@ -155,13 +158,10 @@ async fn read_group(
     practice: &PracticeName,
     id: &GroupId,
 ) -> Result<Option<Group>, StoreError> {
-    let row = source
-        .row(
-            Statement::new(GROUP)
-                .bind(practice.as_str())
-                .bind(id.as_str()),
-        )
-        .await?;
+    let statement = Statement::new(GROUP)
+        .bind(practice.as_str())
+        .bind(id.as_str());
+    let row = source.row(statement).await?;
     let Some(row) = row else { return Ok(None) };
     let members = members_of(source, practice, id.as_str()).await?;
     group_of(&row, members).map(Some)

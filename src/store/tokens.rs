@@ -36,14 +36,11 @@ impl Store {
         if let Some(kept) = self.tokens.find(id, now) {
             return Ok(Some(kept));
         }
-        let row = self
-            .row(
-                Statement::new(
-                    "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
-                )
-                .bind(id.as_str()),
-            )
-            .await?;
+        let statement = Statement::new(
+            "SELECT id, hash, practice, source, expires, revoked FROM token WHERE id = $1",
+        )
+        .bind(id.as_str());
+        let row = self.row(statement).await?;
         let token = row.as_ref().map(token_of).transpose()?;
         if let Some(token) = &token {
             self.tokens.keep(token, now);
@@ -56,11 +53,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn list_tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
-        let rows = self
-            .rows(Statement::new(
-                "SELECT id, hash, practice, source, expires, revoked FROM token ORDER BY id DESC",
-            ))
-            .await?;
+        let statement = Statement::new(
+            "SELECT id, hash, practice, source, expires, revoked FROM token ORDER BY id DESC",
+        );
+        let rows = self.rows(statement).await?;
         rows.iter().map(token_of).collect()
     }
 }

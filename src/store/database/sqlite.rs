@@ -97,18 +97,11 @@ impl File {
     /// Reads. Begins at once; a reading that turns out to be a long one begins again where it keeps
     /// nobody waiting.
     pub(super) async fn read(&self, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
-        let reader = match lock(&self.readers).pop() {
-            Some(reader) => reader,
-            None => Reader::new(self.connect()?)?,
-        };
-        if let ControlFlow::Break(rows) = self.read_briefly(reader, statement) {
+        if let ControlFlow::Break(rows) = self.read_briefly(self.reader()?, statement) {
             return rows;
         }
         let _permit = self.long_readings.acquire().await;
-        let reader = match lock(&self.readers).pop() {
-            Some(reader) => reader,
-            None => Reader::new(self.connect()?)?,
-        };
+        let reader = self.reader()?;
         reader.strides_left.store(0, Ordering::Relaxed);
         let rows = at_length(|| rows(&reader.connection, statement));
         self.take_back(reader);
@@ -131,6 +124,11 @@ impl File {
         }
     }
 
+    fn reader(&self) -> rusqlite::Result<Reader> {
+        let idle = lock(&self.readers).pop();
+        idle.map_or_else(|| Reader::new(self.connect()?), Ok)
+    }
+
     fn take_back(&self, reader: Reader) {
         let mut readers = lock(&self.readers);
         if readers.len() < IDLE_READERS {
@@ -139,7 +137,7 @@ impl File {
     }
 
     /// Copies the database into one file, as of now.
-    pub(super) fn copy_to(&self, to: &Path) -> rusqlite::Result<()> {
+    pub(in crate::store) fn copy_to(&self, to: &Path) -> rusqlite::Result<()> {
         let connection = self.connect()?;
         at_length(|| connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]))?;
         Ok(())
@@ -314,7 +312,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = File::new(folder.path().join("test.db"));
         for most in [10, 200_000, 10] {
-            let reader = Reader::new(file.connect().unwrap()).unwrap();
+            let reader = file.reader().unwrap();
             let is_long = file.read_briefly(reader, &counting_to(most)).is_continue();
             let rows = file.read(&counting_to(most)).await.unwrap();
 

@@ -77,8 +77,6 @@ id! {
     AttemptId,
     /// A joiner's, mover's or leaver's case.
     CaseId,
-    /// One accepted change to a person.
-    ChangeId,
     /// A SCIM bearer token.
     TokenId,
 }

@@ -41,12 +41,6 @@ impl Intake {
         person: &PersonId,
     ) -> Result<Vec<doors::Moved>, StoreError> {
         let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
-        tx.record_change(
-            person,
-            users::name_of(Change::Departed),
-            &caller.actor,
-            &caller.request_id,
-        );
         let detail = json!({"request": caller.request_id, "by_name": true});
         let entry = users::entry(
             &tx,

@@ -46,7 +46,6 @@ impl Intake {
             tx.record_person(&person);
         }
         let user = record_user(&mut tx, caller, &person, before.as_ref(), after);
-        tx.record_change(&person, name_of(kind), &caller.actor, &caller.request_id);
         tx.record(accepted(
             &tx,
             caller,
@@ -113,7 +112,7 @@ fn record_user(
     let Some(attributes) = after else {
         if let Some(before) = before {
             tx.record_identifiers(person, &before.attributes);
-            tx.record_user_deleted(&before.id);
+            tx.record_user_deleted(before);
         }
         return None;
     };

@@ -4,7 +4,9 @@ use drawbridge_sdk::Receipt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Store, StoreError, WriteTx, database::Reads as _, statement::Statement};
+use super::{
+    Store, StoreError, WriteTx, database::Reads as _, row::json_text, statement::Statement,
+};
 use crate::{
     clock,
     door::{Action, Attempt, Door},
@@ -145,7 +147,7 @@ impl WriteTx {
         .bind(completion.failure.as_ref().map(|(_, text)| text.clone()))
         .bind(completion.blocked)
         .bind(completion.sessions_ended)
-        .bind(serde_json::json!(completion.receipts).to_string())
+        .bind(json_text(&completion.receipts))
         .bind(practice)
         .bind(id.as_str());
         self.later(statement);

@@ -1,5 +1,4 @@
-//! What a commit adds to a practice's books: the evidence chained on, the changes accepted, and how many
-//! resources there are.
+//! What a commit adds to a practice's books: the evidence chained on, and how many resources there are.
 
 use std::sync::Arc;
 
@@ -14,8 +13,8 @@ use crate::{
     ids::PracticeName,
 };
 
-/// How many rows one statement writes.
-const AT_ONCE: usize = 250;
+/// How many rows one statement writes: as few texts as do, so that each is prepared once.
+const AT_ONCE: [usize; 3] = [64, 8, 1];
 
 /// The books of one practice within one transaction.
 #[derive(Debug)]
@@ -31,19 +30,7 @@ pub(super) struct Book {
 #[derive(Debug, Default)]
 pub(super) struct Page {
     pub(super) entries: Vec<Entry>,
-    pub(super) changes: Vec<AcceptedChange>,
     pub(super) counts: Counts,
-}
-
-/// An accepted change, as it is listed.
-#[derive(Debug)]
-pub(super) struct AcceptedChange {
-    pub(super) id: String,
-    pub(super) person: String,
-    pub(super) kind: String,
-    pub(super) who: String,
-    pub(super) request_id: String,
-    pub(super) accepted: String,
 }
 
 /// By how much the numbers of resources change.
@@ -79,7 +66,6 @@ impl Book {
     /// Adds what one writer has done.
     pub(super) fn add(&mut self, mut page: Page) {
         self.page.entries.append(&mut page.entries);
-        self.page.changes.append(&mut page.changes);
         self.page.counts.users += page.counts.users;
         self.page.counts.users_removed += page.counts.users_removed;
         self.page.counts.groups += page.counts.groups;
@@ -89,14 +75,14 @@ impl Book {
     /// The statements that write it.
     pub(super) fn write(mut self, practice: &PracticeName, statements: &mut Vec<Statement>) {
         let page = std::mem::take(&mut self.page);
-        if page.entries.is_empty() && page.changes.is_empty() && page.counts == Counts::default() {
+        if page.entries.is_empty() && page.counts == Counts::default() {
             return;
         }
-        for changes in page.changes.chunks(AT_ONCE) {
-            statements.push(insert_changes(practice, changes));
-        }
-        for entries in page.entries.chunks(AT_ONCE) {
-            statements.push(self.insert_entries(practice, entries));
+        let mut entries = page.entries.as_slice();
+        while let Some(rows) = AT_ONCE.into_iter().find(|rows| *rows <= entries.len()) {
+            let (now, later) = entries.split_at(rows);
+            statements.push(self.insert_entries(practice, now));
+            entries = later;
         }
         statements.push(
             Statement::new(
@@ -118,8 +104,7 @@ impl Book {
         let mut statement = Statement::new(format!(
             "INSERT INTO evidence (practice, sequence, person, text, hash) VALUES {}",
             rows_of_placeholders(entries.len(), 5)
-        ))
-        .once();
+        ));
         for entry in entries {
             self.sequence += 1;
             let text = entry.to_text(practice, self.sequence);
@@ -133,22 +118,4 @@ impl Book {
         }
         statement
     }
-}
-
-fn insert_changes(practice: &PracticeName, changes: &[AcceptedChange]) -> Statement {
-    let statement = Statement::new(format!(
-        "INSERT INTO accepted_change (practice, id, person, kind, who, request_id, accepted) VALUES {}",
-        rows_of_placeholders(changes.len(), 7)
-    ))
-    .once();
-    changes.iter().fold(statement, |statement, change| {
-        statement
-            .bind(practice.as_str())
-            .bind(change.id.as_str())
-            .bind(change.person.as_str())
-            .bind(change.kind.as_str())
-            .bind(change.who.as_str())
-            .bind(change.request_id.as_str())
-            .bind(change.accepted.as_str())
-    })
 }

@@ -103,14 +103,23 @@ impl Dialect {
 
     /// The migrations, embedded.
     pub(super) fn migrator(self) -> Migrator {
-        let append_only = match self {
-            Self::Sqlite => include_str!("migrations/append_only_sqlite.sql"),
-            Self::Postgres => include_str!("migrations/append_only_postgres.sql"),
-        };
-        // SQLite compares text byte by byte anyway.
-        let order = match self {
-            Self::Sqlite => "SELECT 1",
-            Self::Postgres => include_str!("migrations/order_postgres.sql"),
+        Migrator::with_migrations(self.migrations())
+    }
+
+    /// In the order in which they are run. One that has been released is never changed.
+    pub(super) fn migrations(self) -> Vec<Migration> {
+        let [append_only, order, lean] = match self {
+            Self::Sqlite => [
+                include_str!("migrations/append_only_sqlite.sql"),
+                // SQLite compares text byte by byte anyway.
+                "SELECT 1",
+                include_str!("migrations/lean_sqlite.sql"),
+            ],
+            Self::Postgres => [
+                include_str!("migrations/append_only_postgres.sql"),
+                include_str!("migrations/order_postgres.sql"),
+                include_str!("migrations/lean_postgres.sql"),
+            ],
         };
         let steps = [
             ("tables", include_str!("migrations/tables.sql")),
@@ -118,20 +127,19 @@ impl Dialect {
             ("paging", include_str!("migrations/paging.sql")),
             ("order", order),
             ("lookups", include_str!("migrations/lookups.sql")),
+            ("lean", lean),
         ];
-        Migrator::with_migrations(
-            (1..)
-                .zip(steps)
-                .map(|(version, (description, sql))| {
-                    Migration::new(
-                        version,
-                        description.into(),
-                        MigrationType::Simple,
-                        sql.into_sql_str(),
-                        false,
-                    )
-                })
-                .collect(),
-        )
+        (1..)
+            .zip(steps)
+            .map(|(version, (description, sql))| {
+                Migration::new(
+                    version,
+                    description.into(),
+                    MigrationType::Simple,
+                    sql.into_sql_str(),
+                    false,
+                )
+            })
+            .collect()
     }
 }

@@ -5,7 +5,7 @@ use drawbridge_sdk::{AccountId, FailureClass, Way};
 use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
-    row::{Row, corrupt, rows_of_placeholders},
+    row::{Row, corrupt, json_text, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -90,7 +90,7 @@ pub(super) fn door_of(row: &Row) -> Result<Door, StoreError> {
 /// Binds a door in the order of its columns.
 fn bind_door(statement: Statement, door: &Door) -> Statement {
     let opening = match &door.wanted {
-        Wanted::Open(opening) => Some(serde_json::json!(opening).to_string()),
+        Wanted::Open(opening) => Some(json_text(opening)),
         Wanted::Closed => None,
     };
     let failure = door.failure.as_ref();
@@ -112,7 +112,7 @@ fn bind_door(statement: Statement, door: &Door) -> Statement {
         .bind(door.assurance.as_str())
         .bind(door.shut_at.map(clock::to_text))
         .bind(door.sessions_ended)
-        .bind(serde_json::json!(door.residual).to_string())
+        .bind(json_text(&door.residual))
         .bind(door.fence)
         .bind(door.round)
         .bind(door.tries)

@@ -5,7 +5,7 @@
 //! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
-//! - [`records`]: the ledger, cases and accepted changes
+//! - [`records`]: the ledger and cases
 //! - [`tokens`]: who may push
 
 pub mod attempts;
@@ -25,6 +25,8 @@ mod row;
 pub mod search;
 mod statement;
 pub mod tokens;
+#[cfg(test)]
+mod upgrade;
 pub mod write;
 
 use std::{

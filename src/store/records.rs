@@ -1,16 +1,14 @@
-//! The ledger, cases, accepted changes, and which role matrix is in force.
+//! The ledger, cases, and which role matrix is in force.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{
-    Store, StoreError, WriteTx, book::AcceptedChange, database::Reads as _, statement::Statement,
-};
+use super::{Store, StoreError, WriteTx, database::Reads as _, statement::Statement};
 use crate::{
     clock,
     door::Door,
     evidence::{Entry, pack::StoredRecord},
-    ids::{CaseId, ChangeId, PersonId, PracticeName},
+    ids::{CaseId, PersonId, PracticeName},
 };
 
 /// A joiner's, mover's or leaver's case.
@@ -72,27 +70,6 @@ impl Store {
 }
 
 impl WriteTx {
-    /// Records an accepted change.
-    pub fn record_change(
-        &mut self,
-        person: &PersonId,
-        kind: &str,
-        who: &str,
-        request_id: &str,
-    ) -> ChangeId {
-        let id = ChangeId::generate();
-        let accepted = clock::to_text(self.now());
-        self.record_accepted(AcceptedChange {
-            id: id.as_str().to_owned(),
-            person: person.as_str().to_owned(),
-            kind: kind.to_owned(),
-            who: who.to_owned(),
-            request_id: request_id.to_owned(),
-            accepted,
-        });
-        id
-    }
-
     /// Opens a case.
     pub fn record_case(&mut self, case: &Case) {
         let practice = self.practice().as_str().to_owned();

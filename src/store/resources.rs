@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{
     Store, StoreError, WriteTx,
     database::Reads,
-    row::{Row, placeholders, rows_of_placeholders},
+    row::{Row, json_text, placeholders, rows_of_placeholders},
     statement::Statement,
 };
 use crate::{
@@ -268,7 +268,7 @@ impl WriteTx {
         .bind(user.external_id().map(str::to_owned))
         .bind(user::text(&user.attributes, "displayName").map(fold))
         .bind(i64::from(user.active()))
-        .bind(serde_json::Value::Object(user.attributes.clone()).to_string())
+        .bind(json_text(&user.attributes))
         .bind(user.version)
         .bind(clock::to_text(user.created))
         .bind(clock::to_text(user.modified));
@@ -278,7 +278,7 @@ impl WriteTx {
             if user::values(&before.attributes, "emails") == emails {
                 return;
             }
-            self.forget_emails(&user.id);
+            self.forget_emails(before);
         }
         for emails in emails.chunks(AT_ONCE) {
             let mut statement = Statement::new(format!(
@@ -295,17 +295,24 @@ impl WriteTx {
         }
     }
 
-    fn forget_emails(&mut self, id: &UserId) {
+    fn forget_emails(&mut self, user: &User) {
         let practice = self.practice().as_str().to_owned();
-        let statement =
-            Statement::new("DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2")
-                .bind(practice)
-                .bind(id.as_str());
-        self.later(statement);
+        for emails in user::values(&user.attributes, "emails").chunks(AT_ONCE) {
+            let mut statement = Statement::new(format!(
+                "DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2 AND email IN ({})",
+                placeholders(3, emails.len())
+            ))
+            .bind(practice.as_str())
+            .bind(user.id.as_str());
+            for email in emails {
+                statement = statement.bind(fold(email));
+            }
+            self.later(statement);
+        }
     }
 
     /// Marks a User as deleted and takes it out of every group. The person stays.
-    pub fn record_user_deleted(&mut self, id: &UserId) {
+    pub fn record_user_deleted(&mut self, user: &User) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
         self.counts().users -= 1;
@@ -315,14 +322,14 @@ impl WriteTx {
         )
         .bind(now)
         .bind(practice.as_str())
-        .bind(id.as_str());
+        .bind(user.id.as_str());
         self.later(statement);
         let statement =
             Statement::new("DELETE FROM scim_group_member WHERE practice = $1 AND value = $2")
                 .bind(practice.as_str())
-                .bind(id.as_str());
+                .bind(user.id.as_str());
         self.later(statement);
-        self.forget_emails(id);
+        self.forget_emails(user);
     }
 
     /// Records a Group: a new one, or a new version of one, with its members.
@@ -341,7 +348,7 @@ impl WriteTx {
         .bind(group.id.as_str())
         .bind(fold(group.display_name()))
         .bind(user::text(&group.attributes, "externalId").map(str::to_owned))
-        .bind(serde_json::Value::Object(group.attributes.clone()).to_string())
+        .bind(json_text(&group.attributes))
         .bind(group.version)
         .bind(clock::to_text(group.created))
         .bind(clock::to_text(group.modified));

@@ -83,6 +83,11 @@ impl Row {
     }
 }
 
+/// JSON, for a column that [`Row::json`] reads.
+pub(super) fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("what is stored as JSON can be written as JSON")
+}
+
 /// A column whose content makes no sense.
 pub(super) fn corrupt(column: &str) -> StoreError {
     StoreError::Corrupt(format!("column `{column}`"))
@@ -90,16 +95,25 @@ pub(super) fn corrupt(column: &str) -> StoreError {
 
 /// `$2, $3, ...`: placeholders for a list of parameters.
 pub(super) fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count)
-        .map(|number| format!("${number}"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let mut text = String::with_capacity(count * 6);
+    push_placeholders(&mut text, first, count);
+    text
 }
 
 /// `($1, $2), ($3, $4), ...`: placeholders for rows of so many columns.
 pub(super) fn rows_of_placeholders(rows: usize, columns: usize) -> String {
-    (0..rows)
-        .map(|row| format!("({})", placeholders(1 + row * columns, columns)))
-        .collect::<Vec<_>>()
-        .join(", ")
+    let mut text = String::with_capacity(rows * (columns * 6 + 4));
+    for row in 0..rows {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        push_placeholders(&mut text, 1 + row * columns, columns);
+        text.push(')');
+    }
+    text
+}
+
+fn push_placeholders(text: &mut String, first: usize, count: usize) {
+    for number in first..first + count {
+        text.push_str(if number == first { "$" } else { ", $" });
+        text.push_str(&number.to_string());
+    }
 }

@@ -7,8 +7,6 @@ use std::borrow::Cow;
 pub(super) struct Statement {
     pub(super) sql: Cow<'static, str>,
     pub(super) values: Vec<Value>,
-    /// Whether the connection keeps it prepared.
-    pub(super) is_kept: bool,
 }
 
 /// A value in the types of our columns.
@@ -24,14 +22,7 @@ impl Statement {
         Self {
             sql: sql.into(),
             values: Vec::new(),
-            is_kept: true,
         }
-    }
-
-    /// A text that hardly comes again: it does not push out those that do.
-    pub(super) const fn once(mut self) -> Self {
-        self.is_kept = false;
-        self
     }
 
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {

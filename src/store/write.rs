@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Dialect, Store, StoreError,
-    book::{AcceptedChange, Counts, Page},
+    book::{Counts, Page},
     database::Reads,
     kept_tokens::KeptTokens,
     line::Turn,
@@ -93,10 +93,6 @@ impl WriteTx {
 
     pub(super) const fn revokes_a_token(&mut self) {
         self.has_revoked = true;
-    }
-
-    pub(super) fn record_accepted(&mut self, change: AcceptedChange) {
-        self.page.changes.push(change);
     }
 
     pub(super) const fn counts(&mut self) -> &mut Counts {

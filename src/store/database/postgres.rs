@@ -13,12 +13,8 @@ pub(super) async fn rows(
     statement: Statement,
     connection: &mut PgConnection,
 ) -> Result<Vec<Row>, StoreError> {
-    let Statement {
-        sql,
-        values,
-        is_kept,
-    } = statement;
-    let query = sqlx::query(AssertSqlSafe(sql.into_owned())).persistent(is_kept);
+    let Statement { sql, values } = statement;
+    let query = sqlx::query(AssertSqlSafe(sql.into_owned()));
     let query = values.into_iter().fold(query, |query, value| match value {
         Value::Text(text) => query.bind(text),
         Value::Number(number) => query.bind(number),

@@ -16,9 +16,9 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, types::ValueRef};
 use sqlx::{
-    ConnectOptions as _, Connection as _, Executor as _,
+    ConnectOptions as _, Connection as _,
     migrate::MigrateError,
-    sqlite::{SqliteConnectOptions, SqliteConnection},
+    sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -230,13 +230,16 @@ impl Drop for Transaction {
     }
 }
 
-/// Brings the tables up to date.
+/// Brings the tables up to date. Foreign keys are not looked at meanwhile: a table that others refer to
+/// is made anew under its name (<https://www.sqlite.org/lang_altertable.html#otheralter>).
 pub(super) async fn migrate(file: &File) -> Result<(), MigrateError> {
-    let options = SqliteConnectOptions::new().filename(&file.path);
+    let options = SqliteConnectOptions::new()
+        .filename(&file.path)
+        .busy_timeout(PATIENCE)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(false);
     let mut connection: SqliteConnection = options.connect().await?;
-    for statement in Dialect::Sqlite.on_connect() {
-        connection.execute(*statement).await?;
-    }
     let done = Dialect::Sqlite.migrator().run(&mut connection).await;
     connection.close().await?;
     done
@@ -245,11 +248,7 @@ pub(super) async fn migrate(file: &File) -> Result<(), MigrateError> {
 fn rows(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
     // `$1` is the name of a parameter to SQLite, and `?1` its place.
     let sql = statement.sql.replace('$', "?");
-    if statement.is_kept {
-        rows_of(&mut *connection.prepare_cached(&sql)?, &statement.values)
-    } else {
-        rows_of(&mut connection.prepare(&sql)?, &statement.values)
-    }
+    rows_of(&mut *connection.prepare_cached(&sql)?, &statement.values)
 }
 
 fn rows_of(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::Result<Vec<Row>> {
@@ -260,15 +259,19 @@ fn rows_of(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite
             Value::Null => prepared.raw_bind_parameter(place, rusqlite::types::Null)?,
         }
     }
-    let names: Arc<[Box<str>]> = prepared.column_names().into_iter().map(Box::from).collect();
     let mut read = Vec::new();
     let mut rows = prepared.raw_query();
+    let mut names: Option<Arc<[Box<str>]>> = None;
     while let Some(row) = rows.next()? {
+        let names = names.get_or_insert_with(|| {
+            let names = row.as_ref().column_names();
+            names.into_iter().map(Box::from).collect()
+        });
         let values = (0..names.len())
             .map(|at| Ok(owned(row.get_ref(at)?)))
             .collect::<rusqlite::Result<_>>()?;
         read.push(Row::Sqlite(SqliteRow {
-            names: Arc::clone(&names),
+            names: Arc::clone(names),
             values,
         }));
     }

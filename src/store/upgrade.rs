@@ -1,0 +1,136 @@
+//! Bringing a database up to date that an earlier version filled.
+
+use sqlx::{AnyConnection, Connection as _, migrate::Migrator};
+
+use super::{Dialect, Search, Store, database::Reads as _, statement::Statement};
+use crate::query::{AttributePath, Comparison, Filter, Literal};
+
+/// A practice with one person, in tables as they were at first.
+const FILLED: &str = r#"
+INSERT INTO practice (name, ledger_sequence, ledger_hash) VALUES ('elm', 1,
+    '6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b');
+INSERT INTO person (practice, id, created, needs_role, replan_at)
+    VALUES ('elm', 'p1', '2026-01-05T08:00:00.000Z', 1, '2026-01-06T08:00:00.000Z');
+INSERT INTO identifier (practice, person, kind, folded, value, last_borne)
+    VALUES ('elm', 'p1', 'user_name', 'nina', 'Nina', '2026-01-05T08:00:00.000Z');
+INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active, attributes,
+    version, created, modified)
+    VALUES ('elm', 'u1', 'p1', 'entra', 'nina', 'x1', NULL, 1,
+        '{"userName":"Nina","active":true,"emails":[{"value":"Nina@elm.example"}]}', 1,
+        '2026-01-05T08:00:00.000Z', '2026-01-05T08:00:00.000Z');
+INSERT INTO scim_user_email (practice, user_id, email) VALUES ('elm', 'u1', 'nina@elm.example');
+INSERT INTO scim_group (practice, id, display_name, attributes, version, created, modified)
+    VALUES ('elm', 'g1', 'nurses', '{"displayName":"Nurses"}', 1, '2026-01-05T08:00:00.000Z',
+        '2026-01-05T08:00:00.000Z');
+INSERT INTO scim_group_member (practice, group_id, value, position) VALUES ('elm', 'g1', 'u1', 0);
+INSERT INTO door (practice, id, person, system, way, wanted, opening, generation, reason, wanted_at, seen, assurance,
+    sessions_ended, residual, fence, round, tries, due, sweep)
+    VALUES ('elm', 'd1', 'p1', 'mail', 'account', 'closed', NULL, 1, 'left', '2026-01-05T08:00:00.000Z', 'closed',
+        'verified', 0, '[]', 0, 0, 0, 'act', 0);
+INSERT INTO evidence (practice, sequence, person, text, hash) VALUES ('elm', 1, 'p1', '{}',
+    '6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b');
+"#;
+
+/// Every version that was released.
+const RELEASED: [usize; 1] = [5];
+
+async fn fill(url: &str, dialect: Dialect, version: usize) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.unwrap();
+    let mut migrations = dialect.migrations();
+    migrations.truncate(version);
+    Migrator::with_migrations(migrations)
+        .run(&mut connection)
+        .await
+        .unwrap();
+    for statement in FILLED.split(";\n").filter(|text| !text.trim().is_empty()) {
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+async fn everything_is_still_there(url: &str) {
+    let store = Store::open(url).await.unwrap();
+    let practice = "elm".into();
+    let by_email = Search {
+        filter: Some(Filter::Compare(
+            AttributePath {
+                schema: None,
+                name: "emails".to_owned(),
+                sub: Some("value".to_owned()),
+                case_exact: false,
+            },
+            Comparison::Equal,
+            Literal::Text("NINA@elm.example".to_owned()),
+        )),
+        limit: 10,
+        ..Search::default()
+    };
+
+    let user = store
+        .find_user(&practice, &"u1".into())
+        .await
+        .unwrap()
+        .unwrap();
+    let found = store.search_users(&practice, &by_email).await.unwrap();
+    let groups = store
+        .groups_of(&practice, std::slice::from_ref(&user))
+        .await
+        .unwrap();
+    let due = store.find_people_to_replan(user.created).await.unwrap();
+    let due_next_day = store
+        .find_people_to_replan(user.created + jiff::Span::new().hours(24))
+        .await
+        .unwrap();
+
+    assert_eq!(user.user_name(), "Nina");
+    assert_eq!(found.items, std::slice::from_ref(&user));
+    assert_eq!(groups[&user.id].len(), 1);
+    assert_eq!((due.len(), due_next_day.len()), (0, 1));
+    assert_eq!(
+        store.name_of(&practice, &user.person).await.unwrap(),
+        "Nina"
+    );
+    assert_eq!(store.list_records(&practice, None).await.unwrap().len(), 1);
+
+    let mut tx = store.begin(&practice, user.modified).await.unwrap();
+    assert_eq!(tx.find_doors_of(&user.person).await.unwrap().len(), 1);
+    tx.record_user_deleted(&user);
+    let emails = tx
+        .rows(Statement::new("SELECT email FROM scim_user_email"))
+        .await
+        .unwrap();
+    assert!(emails.is_empty());
+    tx.record_identifiers(&"nobody".into(), &user.attributes);
+    assert!(
+        tx.commit().await.is_err(),
+        "an identifier of nobody is kept"
+    );
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_older_sqlite_file_keeps_everything() {
+    for version in RELEASED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        std::fs::write(&path, "").unwrap();
+        let url = format!("sqlite://{}", path.display());
+        fill(&url, Dialect::Sqlite, version).await;
+        everything_is_still_there(&url).await;
+    }
+}
+
+#[cfg(feature = "real-systems")]
+#[tokio::test]
+async fn an_older_postgres_database_keeps_everything() {
+    for version in RELEASED {
+        let server = drawbridge_conformance::RealSystem::start("postgres");
+        let url = server.var("POSTGRES_URL");
+        fill(url, Dialect::Postgres, version).await;
+        everything_is_still_there(url).await;
+    }
+}

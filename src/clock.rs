@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use jiff::{Timestamp, Unit};
+use jiff::{Timestamp, Unit, fmt::temporal::DateTimePrinter};
+
+/// RFC 3339 with milliseconds.
+static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// Says what time it is, in milliseconds.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
@@ -63,7 +66,7 @@ pub fn between(earlier: Timestamp, later: Timestamp) -> Duration {
 
 /// RFC 3339 in UTC with milliseconds, always 24 characters, so that text sorts as time does.
 pub fn to_text(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    PRINTER.timestamp_to_string(&time)
 }
 
 /// Reads what [`to_text`] wrote.

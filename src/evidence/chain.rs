@@ -1,7 +1,5 @@
 //! The hash that ties each record to the one before.
 
-use std::fmt::Write as _;
-
 use ring::digest::{SHA256, digest};
 
 /// SHA-256 as 32 bytes.
@@ -32,11 +30,10 @@ pub fn sha256(bytes: &[u8]) -> Hash {
 
 /// Lower-case hex.
 pub fn to_hex(hash: &Hash) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
     hash.iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
 
 /// Reads what [`to_hex`] wrote; `None` for anything else.

@@ -7,6 +7,7 @@ pub mod chain;
 pub mod pack;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -31,24 +32,32 @@ pub struct Entry {
     pub detail: Map<String, Value>,
 }
 
+/// An entry as it is written, its keys in this order.
+#[derive(Serialize)]
+struct Record<'a> {
+    practice: &'a PracticeName,
+    sequence: i64,
+    when: String,
+    who: &'a str,
+    what: &'static str,
+    person: Option<&'a PersonId>,
+    system: &'a str,
+    detail: &'a Map<String, Value>,
+}
+
 impl Entry {
     /// The exact text that is stored and hashed.
     pub fn to_text(&self, practice: &PracticeName, sequence: i64) -> String {
-        let mut record = Map::new();
-        record.insert("practice".to_owned(), Value::from(practice.as_str()));
-        record.insert("sequence".to_owned(), Value::from(sequence));
-        record.insert("when".to_owned(), Value::from(clock::to_text(self.at)));
-        record.insert("who".to_owned(), Value::from(self.who.as_str()));
-        record.insert("what".to_owned(), Value::from(self.what));
-        record.insert(
-            "person".to_owned(),
-            Value::from(self.person.as_ref().map(PersonId::as_str)),
-        );
-        record.insert(
-            "system".to_owned(),
-            Value::from(self.system.as_ref().map_or("all", SystemName::as_str)),
-        );
-        record.insert("detail".to_owned(), Value::Object(self.detail.clone()));
-        Value::Object(record).to_string()
+        let record = Record {
+            practice,
+            sequence,
+            when: clock::to_text(self.at),
+            who: &self.who,
+            what: self.what,
+            person: self.person.as_ref(),
+            system: self.system.as_ref().map_or("all", SystemName::as_str),
+            detail: &self.detail,
+        };
+        serde_json::to_string(&record).expect("text and JSON can always be written")
     }
 }

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use drawbridge::cli::Cli;
 
+/// A change allocates some thousand times; the system's allocator took a sixth of the time for it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match Cli::parse().run().await {

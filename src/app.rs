@@ -1,4 +1,6 @@
-//! Wiring only: settings to systems, desks, reception, rounds and front door.
+//! Wiring only: settings to systems, desks, reception, rounds, front door and messenger.
+
+mod telling;
 
 use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
@@ -6,10 +8,12 @@ use drawbridge_sdk::{BuildContext, Connector};
 use tokio::sync::{Notify, watch};
 use tower::limit::GlobalConcurrencyLimitLayer;
 
+pub use self::telling::Telling;
 use crate::{
     clock::Clock,
     config::{ConfigError, Practice, Settings, SystemSettings},
     connectors,
+    events::{self, push::Push},
     ids::PracticeName,
     intake::{Desk, Intake},
     policy::{Roles, SystemFacts},
@@ -197,12 +201,15 @@ pub async fn intake(
             .map(|system| (system.name.clone(), system.levels.clone()))
             .collect();
         put_first_roles_into_force(store, practice, clock.now()).await?;
-        desks.push(Desk::new(
-            practice.name.clone(),
-            systems,
-            levels,
-            (practice.close_within, practice.role_grace),
-        ));
+        desks.push(
+            Desk::new(
+                practice.name.clone(),
+                systems,
+                levels,
+                (practice.close_within, practice.role_grace),
+            )
+            .telling(telling::addressees(settings, practice)),
+        );
     }
     Ok(Intake::new(store.clone(), clock, desks, wake))
 }
@@ -243,6 +250,7 @@ pub struct Bridge {
     pub intake: Intake,
     /// The rounds.
     pub rounds: Arc<Rounds>,
+    telling: Option<Telling>,
     clock: Arc<dyn Clock>,
 }
 
@@ -264,16 +272,27 @@ impl Bridge {
             systems,
             wake,
         ));
+        let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,
             intake,
             rounds,
+            telling,
             clock,
         })
     }
 
-    /// Runs rounds and planning until told to stop.
+    /// Brings security events to those who take them, where any are configured.
+    pub fn push(&self) -> Option<Push> {
+        let telling = self.telling.as_ref()?;
+        Some(telling.push(self.store.clone(), Arc::clone(&self.clock)))
+    }
+
+    /// Runs rounds, planning and telling until told to stop.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
+        let push = self
+            .push()
+            .map(|push| tokio::spawn(push.run(self.intake.told(), stop.clone())));
         let rounds = tokio::spawn(Arc::clone(&self.rounds).run(stop.clone()));
         let intake = self.intake.clone();
         let mut stopping = stop;
@@ -289,12 +308,15 @@ impl Bridge {
         if let Err(error) = rounds.await {
             tracing::error!(%error, "the rounds ended badly: their doors are picked up at the next start");
         }
+        if let Some(push) = push {
+            let _ = push.await;
+        }
     }
 
     /// The routes of the listener: the front door, and whether the bridge is well.
     pub fn router(&self, settings: &Settings) -> axum::Router {
         let at_a_time = GlobalConcurrencyLimitLayer::new(settings.limits.concurrency);
-        crate::scim::router(crate::scim::FrontDoor::new(
+        let front_door = crate::scim::router(crate::scim::FrontDoor::new(
             self.store.clone(),
             self.intake.clone(),
             settings,
@@ -302,7 +324,15 @@ impl Bridge {
         ))
         .layer(at_a_time)
         // Health is answered however busy the front door is.
-        .merge(crate::lifecycle::router(self.store.clone()))
+        .merge(crate::lifecycle::router(self.store.clone()));
+        match &self.telling {
+            Some(telling) => {
+                let clock = Arc::clone(&self.clock);
+                let poll = telling.poll(self.store.clone(), clock, &self.intake);
+                front_door.merge(events::poll::router(poll))
+            }
+            None => front_door,
+        }
     }
 }
 

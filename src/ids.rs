@@ -60,6 +60,8 @@ text! {
     SystemName,
     /// A source's name within its practice, for example `entra`.
     SourceName,
+    /// The name, within its practice, of who is told of departures.
+    SubscriberName,
     /// A role's name in the practice's role matrix.
     RoleName,
 }
@@ -77,6 +79,8 @@ id! {
     AttemptId,
     /// A joiner's, mover's or leaver's case.
     CaseId,
+    /// A security event token.
+    EventId,
     /// A SCIM bearer token.
     TokenId,
 }

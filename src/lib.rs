@@ -25,6 +25,7 @@ pub mod clock;
 pub mod config;
 pub mod connectors;
 pub mod door;
+pub mod events;
 pub mod evidence;
 pub mod ids;
 pub mod intake;

@@ -19,6 +19,7 @@ impl CheckConfig {
         let settings = self.config.load()?;
         app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
+        app::Telling::new(&settings).map_err(CliError::Configuration)?;
         for practice in &settings.practices {
             println!(
                 "{}: {} systems, {} roles",

@@ -9,6 +9,7 @@ mod demo;
 mod depart;
 mod doctor;
 mod doors;
+mod events;
 mod evidence;
 mod exit;
 mod health;
@@ -78,6 +79,9 @@ enum Command {
     /// Kinds of connectors, their settings, and trying one out
     #[command(subcommand)]
     Connector(connector::Connector),
+    /// Security events that subscribers have not acknowledged
+    #[command(subcommand)]
+    Events(events::Events),
     /// The record of what the bridge did and saw
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -109,6 +113,7 @@ impl Cli {
             Command::Depart(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Connector(command) => command.run().await,
+            Command::Events(command) => command.run().await,
             Command::Evidence(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::Backup(command) => command.run().await,

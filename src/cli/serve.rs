@@ -37,6 +37,7 @@ impl Serve {
         // Built once before anything is written, so that a mistake leaves no trace.
         app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
+        app::Telling::new(&settings).map_err(CliError::Configuration)?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
         let bridge = Bridge::build(&settings, Arc::new(SystemClock)).await?;

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::{
     ConfigError, Database, Limits, Problem, Settings, Tls, Waits,
+    events::events,
     practice::{Surroundings, practice},
     section::{File, Section},
     value::Value as _,
@@ -64,6 +65,7 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
     });
     let is_https = root.need::<bool>("behind_proxy") || tls.is_some();
     let mut names = BTreeSet::new();
+    let events = root.within_if_written("events", events);
     Settings {
         listen: listen(root, is_https),
         database: database(root, base_dir),
@@ -72,8 +74,9 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
         metrics_listen: root.find("metrics_listen"),
         limits: root.within("limits", limits),
         practices: root.each("practice", |section| {
-            practice(section, &mut names, surroundings)
+            practice(section, &mut names, surroundings, events.is_some())
         }),
+        events,
         base_dir: base_dir.clone(),
     }
 }

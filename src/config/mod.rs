@@ -1,11 +1,12 @@
 //! Settings: as they are used ([`Settings`]), which cannot be wrong, and how they are read.
 //!
 //! - `section`, `value`, `duration`: a file as it is written, with the line of every key
-//! - `load`, `practice`, `system`, `roles_file`: from there to [`Settings`]
+//! - `load`, `practice`, `system`, `events`, `roles_file`: from there to [`Settings`]
 //! - `error`, `suggest`: every mistake that was found, and what was probably meant
 
 mod duration;
 mod error;
+mod events;
 mod load;
 mod practice;
 mod roles_file;
@@ -22,7 +23,7 @@ use drawbridge_sdk::{SecretRef, secret::SecretError};
 pub use error::{ConfigError, Place, Problem};
 
 use crate::{
-    ids::{PracticeName, SourceName, SystemName},
+    ids::{PracticeName, SourceName, SubscriberName, SystemName},
     policy::{Category, Roles},
     store::StoreError,
 };
@@ -42,6 +43,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// What a caller may take up.
     pub limits: Limits,
+    /// How departures are told to subscribers; `None` is not at all.
+    pub events: Option<Events>,
     /// The practices, in file order.
     pub practices: Vec<Practice>,
     database: Database,
@@ -135,6 +138,8 @@ pub struct Practice {
     pub brake: Brake,
     /// Who tells about people.
     pub sources: Vec<Source>,
+    /// Who is told of departures.
+    pub subscribers: Vec<Subscriber>,
     /// Its systems, in file order.
     pub systems: Vec<SystemSettings>,
 }
@@ -159,6 +164,49 @@ pub struct Source {
     pub strict: bool,
     /// Answer 204 to a PATCH of a group.
     pub group_patch_204: bool,
+}
+
+/// How departures are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events {
+    /// What this bridge calls itself.
+    pub issuer: String,
+    /// The signing key.
+    pub key: SecretRef,
+}
+
+/// Who is told of departures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscriber {
+    /// Its name.
+    pub name: SubscriberName,
+    /// What it calls itself.
+    pub audience: String,
+    /// How tokens come to it.
+    pub delivery: Delivery,
+}
+
+/// How tokens come to a subscriber.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// They are brought to it.
+    Push {
+        /// Where to.
+        url: String,
+        /// What the bridge says who it is with.
+        token: Option<SecretRef>,
+        /// Whether `http://` to this machine is fine.
+        allow_plain_http: bool,
+        /// Networks beyond the public internet that may be connected to.
+        allow_networks: Vec<String>,
+        /// Certificates that are trusted instead of the machine's own.
+        ca_file: Option<PathBuf>,
+    },
+    /// It fetches them.
+    Poll {
+        /// What it says who it is with.
+        token: SecretRef,
+    },
 }
 
 /// One configured target.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Brake, Practice, Problem, Source, SystemSettings, roles_file, section::Section, system::system,
-    value::Value as _,
+    Brake, Practice, Problem, Source, SystemSettings, events::subscriber, roles_file,
+    section::Section, system::system, value::Value as _,
 };
 use crate::policy::Roles;
 
@@ -35,11 +35,13 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// Reads a `[[practice]]`; `taken` are the names of those before it.
+/// Reads a `[[practice]]`; `taken` are the names of those before it, and `can_tell` whether `[events]` is
+/// written.
 pub(super) fn practice(
     section: &Section<'_>,
     taken: &mut BTreeSet<String>,
     surroundings: &Surroundings<'_>,
+    can_tell: bool,
 ) -> Practice {
     let name = unique_name(section, "practice", taken);
     let close_within = close_within(section).unwrap_or_else(Duration::stand_in);
@@ -48,6 +50,10 @@ pub(super) fn practice(
         name: unique_name(section, "source", &mut source_names).into(),
         strict: section.need("strict"),
         group_patch_204: section.need("group_patch_204"),
+    });
+    let mut subscriber_names = BTreeSet::new();
+    let subscribers = section.each("subscriber", |section| {
+        subscriber(section, &mut subscriber_names, can_tell)
     });
     let mut system_names = BTreeSet::new();
     let systems = section.each("system", |section| {
@@ -67,12 +73,17 @@ pub(super) fn practice(
         break_glass: section.need("break_glass"),
         brake: section.within("brake", brake),
         sources,
+        subscribers,
         systems,
     }
 }
 
 /// A name that is part of keys, links and log lines, and taken by nobody before.
-fn unique_name(section: &Section<'_>, what: &str, taken: &mut BTreeSet<String>) -> String {
+pub(super) fn unique_name(
+    section: &Section<'_>,
+    what: &str,
+    taken: &mut BTreeSet<String>,
+) -> String {
     let Some(name) = section.need_if_right::<String>("name") else {
         return String::new();
     };

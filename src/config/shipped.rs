@@ -238,7 +238,8 @@ fn known_keys() -> BTreeSet<String> {
     let system = format!("[[practice.system]]\n{unknown}\n");
     let text = format!(
         "{unknown}\n[tls]\n{unknown}\n[limits]\n{unknown}\n[[practice]]\n{unknown}\n\
-         [practice.brake]\n{unknown}\n[[practice.source]]\n{unknown}\n{system}"
+         [practice.brake]\n{unknown}\n[[practice.source]]\n{unknown}\n{system}\
+         [[practice.subscriber]]\n{unknown}\n[events]\n{unknown}\n"
     );
     problems(&text)
         .into_iter()
@@ -256,7 +257,16 @@ fn every_key_and_category_is_explained() {
         "{keys:?}"
     );
     let sections = [
-        "tls", "limits", "practice", "brake", "source", "system", "levels", "settings",
+        "tls",
+        "limits",
+        "events",
+        "practice",
+        "brake",
+        "source",
+        "subscriber",
+        "system",
+        "levels",
+        "settings",
     ];
     for key in keys {
         let is_explained = CONFIGURATION.contains(&format!("| `{key}` |"))

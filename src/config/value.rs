@@ -240,6 +240,23 @@ impl Value for Database {
     }
 }
 
+impl Value for SecretRef {
+    const EXPECTED: &'static str = "{ env = \"NAME\" } or { file = \"...\" } naming a secret";
+
+    fn of(value: &DeValue<'_>) -> Option<Self> {
+        secret_ref(value.as_table()?)
+    }
+
+    /// The value is not repeated: it may be the secret.
+    fn problem(_: &DeValue<'_>) -> String {
+        format!("must be {}", Self::EXPECTED)
+    }
+
+    fn stand_in() -> Self {
+        Self::Env { env: String::new() }
+    }
+}
+
 fn secret_ref(table: &DeTable<'_>) -> Option<SecretRef> {
     let mut keys = table.iter();
     let (key, value) = keys.next()?;

@@ -3,7 +3,7 @@
 use drawbridge_sdk::Way;
 use serde_json::json;
 
-use super::{Caller, Desk, Intake, doors, users};
+use super::{Caller, Desk, Intake, doors, tell::tell, users};
 use crate::{
     ids::{PersonId, SystemName},
     people::Change,
@@ -52,9 +52,18 @@ impl Intake {
         tx.record(entry);
         let desk = self.desk(&caller.practice)?;
         let roles = desk.roles(&tx)?;
+        let user = match desk.addressees.as_slice() {
+            [] => None,
+            _ => tx.find_known(person).await?.user,
+        };
+        let whose = (person, user.as_ref());
+        let is_told = tell(&mut tx, desk, caller, Change::Departed, whose);
         let moved = doors::plan_person(&mut tx, desk, &roles, person, Change::Departed).await?;
         tx.commit().await?;
         self.wake.notify_one();
+        if is_told {
+            self.told.send_replace(());
+        }
         Ok(moved)
     }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    events::Addressee,
     ids::{PracticeName, SystemName},
     policy::{self, Roles, SystemFacts},
     store::{StoreError, WriteTx},
@@ -26,6 +27,8 @@ pub struct Desk {
     pub close_within: Duration,
     /// How long losing every role closes nothing.
     pub role_grace: Duration,
+    /// Who is told of departures and returns.
+    pub addressees: Vec<Addressee>,
     levels: HashMap<SystemName, Levels>,
     /// The matrix in force with its text, parsed once.
     roles: Mutex<(String, Arc<Roles>)>,
@@ -44,9 +47,17 @@ impl Desk {
             systems,
             close_within,
             role_grace,
+            addressees: Vec::new(),
             levels,
             roles: Mutex::default(),
         }
+    }
+
+    /// The same desk, which tells these.
+    #[must_use]
+    pub fn telling(mut self, addressees: Vec<Addressee>) -> Self {
+        self.addressees = addressees;
+        self
     }
 
     /// The role matrix in force, as this transaction sees it: another process may have applied one.

@@ -3,6 +3,7 @@
 //! - [`desk`]: what reception knows of a practice: its systems and the role matrix in force
 //! - `users`, `groups`: a change of a resource, and what it means for people
 //! - [`doors`]: what a plan means for the doors of one person
+//! - `tell`: who is told of it
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
@@ -11,11 +12,12 @@ pub mod desk;
 pub mod doors;
 mod groups;
 pub mod human;
+mod tell;
 mod users;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use desk::Desk;
 
@@ -106,6 +108,7 @@ pub struct Intake {
     clock: Arc<dyn Clock>,
     desks: Arc<HashMap<PracticeName, Desk>>,
     wake: Arc<Notify>,
+    told: watch::Sender<()>,
 }
 
 impl Intake {
@@ -125,7 +128,13 @@ impl Intake {
             clock,
             desks: Arc::new(desks),
             wake,
+            told: watch::Sender::new(()),
         }
+    }
+
+    /// Changes whenever a subscriber is to be told something.
+    pub fn told(&self) -> watch::Receiver<()> {
+        self.told.subscribe()
     }
 
     /// What reception knows of a practice.

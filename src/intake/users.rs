@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Caller, ChangeError, Intake, doors};
+use super::{Caller, ChangeError, Intake, doors, tell::tell};
 use crate::{
     evidence::Entry,
     ids::{PersonId, SourceName, UserId},
@@ -55,6 +55,8 @@ impl Intake {
         ));
         let desk = self.desk(&caller.practice)?;
         let roles = desk.roles(&tx)?;
+        let whose = (&person, user.as_ref().or(before.as_ref()));
+        let is_told = tell(&mut tx, desk, caller, kind, whose);
         let moved = if is_new {
             let known = Known {
                 person: Person::new(person),
@@ -67,6 +69,9 @@ impl Intake {
         tx.commit().await?;
         if !moved.is_empty() {
             self.wake.notify_one();
+        }
+        if is_told {
+            self.told.send_replace(());
         }
         Ok(user)
     }

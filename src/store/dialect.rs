@@ -128,6 +128,7 @@ impl Dialect {
             ("order", order),
             ("lookups", include_str!("migrations/lookups.sql")),
             ("lean", lean),
+            ("events", include_str!("migrations/events.sql")),
         ];
         (1..)
             .zip(steps)

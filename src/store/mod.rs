@@ -6,6 +6,7 @@
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`]: the ledger and cases
+//! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
 
 pub mod attempts;
@@ -15,6 +16,7 @@ pub mod claims;
 mod database;
 mod dialect;
 pub mod doors;
+pub mod events;
 mod kept_tokens;
 mod line;
 mod lower;

@@ -8,6 +8,7 @@ mod architecture;
 mod bad_input;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+mod events_told;
 mod listener;
 mod rounds_closing;
 mod rounds_failures;

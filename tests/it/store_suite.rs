@@ -3,12 +3,16 @@
 mod search;
 mod together;
 
+use std::time::Duration;
+
 use drawbridge::{
     clock::Clock as _,
     door::Wanted,
+    events::{self, Addressee},
     evidence::{Entry, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
+    people::Change,
     store::{Dialect, Search, Start, StoreError, doors::Lease},
 };
 
@@ -62,6 +66,7 @@ suite!(
     a_change_refused_in_the_middle_leaves_no_trace,
     nobody_is_told_it_was_written_when_the_disk_was_full,
     a_claim_is_held_by_one_worker,
+    an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
     a_whole_departure_is_carried_through,
 );
@@ -332,4 +337,50 @@ fn entry(person: &PersonId, app: &TestApp) -> Entry {
         system: None,
         detail: serde_json::Map::new(),
     }
+}
+
+async fn an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out(app: &TestApp) {
+    let id = app.hire("nina", "Nurse").await;
+    let nina = app.store.find_user(&app.practice(), &id).await.unwrap();
+    let nina = nina.unwrap();
+    let addressee = Addressee {
+        subscriber: "siem".into(),
+        audience: "siem".to_owned(),
+        issuer: "bridge".to_owned(),
+        is_pushed_to: true,
+    };
+    let now = app.clock.now();
+    let event = events::event(&addressee, Change::Departed, &nina, ("r1", now)).unwrap();
+    let lease = Duration::from_secs(60);
+    let mut tx = app.begin().await;
+    tx.record_event(&nina.person, &event, Some(now));
+    tx.commit().await.unwrap();
+
+    let claimed = app.store.claim_events(now, lease).await.unwrap();
+    let meanwhile = app.store.claim_events(now, lease).await.unwrap();
+    let later = drawbridge::clock::after(now, lease);
+    app.store
+        .postpone_event(&claimed[0], later, "busy")
+        .await
+        .unwrap();
+    let again = app.store.claim_events(later, lease).await.unwrap();
+    let mut tx = app.begin().await;
+    let taken = tx.take_event(&event.subscriber, &event.id).await.unwrap();
+    let twice = tx.take_event(&event.subscriber, &event.id).await.unwrap();
+    tx.commit().await.unwrap();
+
+    assert_eq!(claimed[0].event, event);
+    assert!(meanwhile.is_empty());
+    assert_eq!(
+        (again[0].tries, again[0].failure.as_deref()),
+        (1, Some("busy"))
+    );
+    assert_eq!((taken, twice), (Some(nina.person), None));
+    assert!(
+        app.store
+            .list_events(&app.practice())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }

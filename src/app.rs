@@ -206,7 +206,11 @@ pub async fn intake(
                 practice.name.clone(),
                 systems,
                 levels,
-                (practice.close_within, practice.role_grace),
+                [
+                    practice.close_within,
+                    practice.role_grace,
+                    practice.hold_for,
+                ],
             )
             .telling(telling::addressees(settings, practice)),
         );

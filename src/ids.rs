@@ -79,6 +79,8 @@ id! {
     AttemptId,
     /// A joiner's, mover's or leaver's case.
     CaseId,
+    /// A return that waits for somebody's word.
+    ReturnId,
     /// A security event token.
     EventId,
     /// A SCIM bearer token.

@@ -17,7 +17,8 @@ use crate::{app, clock::SystemClock};
   drawbridge depart --person nina@elm.example
 
 The running server starts closing within a second; `drawbridge doors list --person` shows the doors.
-The person's record at the identity provider is not touched: disable it there too.")]
+The person's record at the identity provider is not touched: disable it there too. The wrong person?
+`drawbridge returns approve` opens their doors again.")]
 pub struct Depart {
     #[command(flatten)]
     config: ConfigArg,

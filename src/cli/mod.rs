@@ -17,6 +17,7 @@ mod output;
 mod people;
 mod plan;
 mod retry;
+mod returns;
 mod serve;
 mod setup;
 mod token;
@@ -73,6 +74,9 @@ enum Command {
     Attest(attest::Attest),
     /// Close every door of a person now, whatever the identity provider says
     Depart(depart::Depart),
+    /// People who left and shall get in again
+    #[command(subcommand)]
+    Returns(returns::Returns),
     /// What an edit of the roles would change, and making it so
     #[command(subcommand)]
     Plan(plan::Plan),
@@ -111,6 +115,7 @@ impl Cli {
             Command::Retry(command) => command.run().await,
             Command::Attest(command) => command.run().await,
             Command::Depart(command) => command.run().await,
+            Command::Returns(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Connector(command) => command.run().await,
             Command::Events(command) => command.run().await,

@@ -3,7 +3,7 @@
 use drawbridge_sdk::Way;
 use serde_json::json;
 
-use super::{Caller, Desk, Intake, doors, tell::tell, users};
+use super::{Caller, Desk, Intake, doors, returns, tell::tell, users};
 use crate::{
     ids::{PersonId, SystemName},
     people::Change,
@@ -58,13 +58,14 @@ impl Intake {
         };
         let whose = (person, user.as_ref());
         let is_told = tell(&mut tx, desk, caller, Change::Departed, whose);
-        let moved = doors::plan_person(&mut tx, desk, &roles, person, Change::Departed).await?;
+        returns::void(&mut tx, caller, person).await?;
+        let planned = doors::plan_person(&mut tx, desk, &roles, person, Change::Departed).await?;
         tx.commit().await?;
         self.wake.notify_one();
         if is_told {
             self.told.send_replace(());
         }
-        Ok(moved)
+        Ok(planned.moved)
     }
 
     /// Plans again for everybody whose time has come: a grace period or a forward has ended, a role
@@ -108,7 +109,9 @@ impl Intake {
         for person in self.store.list_people(&caller.practice).await? {
             // Planned for real and dropped without a commit: a preview cannot drift from the plan.
             let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
-            let moved = doors::plan_person(&mut tx, desk, &roles, &person, Change::Changed).await?;
+            let moved = doors::plan_person(&mut tx, desk, &roles, &person, Change::Changed)
+                .await?
+                .moved;
             drop(tx);
             if moved.is_empty() {
                 continue;

@@ -27,6 +27,8 @@ pub struct Desk {
     pub close_within: Duration,
     /// How long losing every role closes nothing.
     pub role_grace: Duration,
+    /// How long a departure sticks.
+    pub hold_for: Duration,
     /// Who is told of departures and returns.
     pub addressees: Vec<Addressee>,
     levels: HashMap<SystemName, Levels>,
@@ -35,18 +37,20 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// A desk with these systems.
+    /// A desk with these systems; within what time doors close, how long losing every role closes
+    /// nothing, and how long a departure sticks.
     pub fn new(
         practice: PracticeName,
         systems: Vec<SystemFacts>,
         levels: HashMap<SystemName, Levels>,
-        (close_within, role_grace): (Duration, Duration),
+        [close_within, role_grace, hold_for]: [Duration; 3],
     ) -> Self {
         Self {
             practice,
             systems,
             close_within,
             role_grace,
+            hold_for,
             addressees: Vec::new(),
             levels,
             roles: Mutex::default(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use drawbridge_sdk::{FailureClass, Way};
 use serde_json::{Map, json};
 
-use super::desk::Desk;
+use super::{desk::Desk, returns};
 use crate::{
     door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
     evidence::Entry,
@@ -30,8 +30,16 @@ pub struct Moved {
     pub reason: String,
 }
 
-/// Computes what shall be open and closed for a person now, and makes it so wanted. Answers the doors
-/// that have a new wish.
+/// What a plan came to.
+#[derive(Debug, Default)]
+pub(super) struct Planned {
+    /// The doors that have a new wish.
+    pub(super) moved: Vec<Moved>,
+    /// Whether the person shall get in again, and their departure holds.
+    pub(super) is_held: bool,
+}
+
+/// Computes what shall be open and closed for a person now, and makes it so wanted.
 ///
 /// Everything is seen as of the same transaction: the person, their groups and their doors.
 pub(super) async fn plan_person(
@@ -40,9 +48,9 @@ pub(super) async fn plan_person(
     roles: &Roles,
     person: &PersonId,
     change: Change,
-) -> Result<Vec<Moved>, StoreError> {
+) -> Result<Planned, StoreError> {
     if let Change::RepeatedDisable | Change::RecordOnly = change {
-        return Ok(Vec::new());
+        return Ok(Planned::default());
     }
     let known = tx.find_known(person).await?;
     let doors = tx.find_doors_of(person).await?;
@@ -57,13 +65,19 @@ pub(super) async fn plan_known(
     mut known: Known,
     doors: Vec<Door>,
     change: Change,
-) -> Result<Vec<Moved>, StoreError> {
+) -> Result<Planned, StoreError> {
     let before = known.person.clone();
     let was_departed = known.person.departed_at.is_some();
     match change {
-        Change::Departed if was_departed => {}
-        Change::Departed => known.person.departed_at = Some(tx.now()),
-        Change::Joined | Change::Returned => known.person.departed_at = None,
+        Change::Departed => {
+            known.person.departed_at.get_or_insert(tx.now());
+            known.person.held_since = (!known.is_new).then_some(tx.now());
+        }
+        Change::Joined | Change::Returned if returns::holds(tx, desk, &known.person).await? => {}
+        Change::Joined | Change::Returned => {
+            known.person.departed_at = None;
+            known.person.held_since = None;
+        }
         Change::RepeatedDisable | Change::RecordOnly | Change::Changed => {}
     }
     let mut situation = situation(tx, desk, roles, &mut known, &doors, change).await?;
@@ -80,7 +94,10 @@ pub(super) async fn plan_known(
     if is_departure {
         replan_whoever_forwards_to(tx, &known).await?;
     }
-    Ok(moved)
+    Ok(Planned {
+        moved,
+        is_held: plan.held,
+    })
 }
 
 /// Mail that goes to somebody who leaves must not go there any longer.

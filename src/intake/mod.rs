@@ -3,6 +3,7 @@
 //! - [`desk`]: what reception knows of a practice: its systems and the role matrix in force
 //! - `users`, `groups`: a change of a resource, and what it means for people
 //! - [`doors`]: what a plan means for the doors of one person
+//! - [`returns`]: a departure sticks until somebody lets the person in again
 //! - `tell`: who is told of it
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
@@ -12,6 +13,7 @@ pub mod desk;
 pub mod doors;
 mod groups;
 pub mod human;
+pub mod returns;
 mod tell;
 mod users;
 

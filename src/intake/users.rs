@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Caller, ChangeError, Intake, doors, tell::tell};
+use super::{Caller, ChangeError, Intake, doors, returns, tell::tell};
 use crate::{
     evidence::Entry,
     ids::{PersonId, SourceName, UserId},
@@ -55,19 +55,28 @@ impl Intake {
         ));
         let desk = self.desk(&caller.practice)?;
         let roles = desk.roles(&tx)?;
-        let whose = (&person, user.as_ref().or(before.as_ref()));
-        let is_told = tell(&mut tx, desk, caller, kind, whose);
-        let moved = if is_new {
+        if let Change::Departed | Change::RepeatedDisable = kind {
+            returns::void(&mut tx, caller, &person).await?;
+        }
+        let planned = if is_new {
             let known = Known {
-                person: Person::new(person),
+                person: Person::new(person.clone()),
                 user: user.clone(),
+                is_new,
             };
             doors::plan_known(&mut tx, desk, &roles, known, Vec::new(), kind).await?
         } else {
             doors::plan_person(&mut tx, desk, &roles, &person, kind).await?
         };
+        let is_told = if planned.is_held {
+            returns::hold(&mut tx, caller, &person).await?;
+            false
+        } else {
+            let whose = (&person, user.as_ref().or(before.as_ref()));
+            tell(&mut tx, desk, caller, kind, whose)
+        };
         tx.commit().await?;
-        if !moved.is_empty() {
+        if !planned.moved.is_empty() {
             self.wake.notify_one();
         }
         if is_told {

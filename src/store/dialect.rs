@@ -129,6 +129,7 @@ impl Dialect {
             ("lookups", include_str!("migrations/lookups.sql")),
             ("lean", lean),
             ("events", include_str!("migrations/events.sql")),
+            ("returns", include_str!("migrations/returns.sql")),
         ];
         (1..)
             .zip(steps)

@@ -5,7 +5,7 @@
 //! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
-//! - [`records`]: the ledger and cases
+//! - [`records`], [`returns`]: the ledger, cases, and returns that wait
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
 
@@ -23,6 +23,7 @@ mod lower;
 pub mod persons;
 pub mod records;
 pub mod resources;
+pub mod returns;
 mod row;
 pub mod search;
 mod statement;

@@ -1,6 +1,6 @@
 //! People, and every identifier they ever bore.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use drawbridge_sdk::{AccountId, Subject};
 use jiff::Timestamp;
@@ -35,6 +35,8 @@ pub struct Person {
     pub replan_at: Option<Timestamp>,
     /// When the last departure was learned of, while the person is departed.
     pub departed_at: Option<Timestamp>,
+    /// Since when that departure holds; `None` for whoever was never seen active.
+    pub held_since: Option<Timestamp>,
 }
 
 /// A person and the User that points at them now, if one does.
@@ -44,6 +46,8 @@ pub struct Known {
     pub person: Person,
     /// Their User that was not deleted.
     pub user: Option<User>,
+    /// Whether they are seen for the first time.
+    pub is_new: bool,
 }
 
 /// The identifiers in a User's attributes: kind and value as sent.
@@ -133,6 +137,7 @@ impl Person {
             roleless_since: None,
             replan_at: None,
             departed_at: None,
+            held_since: None,
         }
     }
 }
@@ -260,7 +265,8 @@ impl WriteTx {
     /// When the database does not answer, or there is no such person.
     pub async fn find_known(&mut self, id: &PersonId) -> Result<Known, StoreError> {
         let statement = Statement::new(concat!(
-            "SELECT p.id AS person_id, needs_role, roleless_since, replan_at, departed_at, u.* FROM person p
+            "SELECT p.id AS person_id, needs_role, roleless_since, replan_at, departed_at, held_since,
+             u.* FROM person p
              LEFT JOIN (SELECT ",
             user_columns!(),
             " FROM scim_user WHERE practice = $1 AND person = $2 AND deleted IS NULL
@@ -279,16 +285,22 @@ impl WriteTx {
             roleless_since: row.maybe_time("roleless_since")?,
             replan_at: row.maybe_time("replan_at")?,
             departed_at: row.maybe_time("departed_at")?,
+            held_since: row.maybe_time("held_since")?,
         };
         let user = row
             .maybe_text("id")?
             .map(|_| super::resources::user_of(row))
             .transpose()?;
-        Ok(Known { person, user })
+        Ok(Known {
+            person,
+            user,
+            is_new: false,
+        })
     }
 
-    /// Finds the one person without an active User who bore these identifiers: a resource created again under
-    /// a known identity joins its person. `None` when nobody fits, or more than one.
+    /// Finds the person without an active User who bore these identifiers: a resource created again under
+    /// a known identity joins its person. Where several did, it is the one whose departure holds, the
+    /// latest first; `None` when nobody fits, or several do of whom nobody left.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -298,7 +310,8 @@ impl WriteTx {
     ) -> Result<Option<PersonId>, StoreError> {
         let practice = self.practice().as_str().to_owned();
         let borne = identifiers(attributes);
-        let mut fitting: Vec<PersonId> = Vec::new();
+        // Those with a departure that holds come last, the latest at the end.
+        let mut fitting: BTreeSet<(Option<Timestamp>, PersonId)> = BTreeSet::new();
         for borne in borne.chunks(AT_ONCE) {
             // One reading of the index for each: alternatives in one condition walk through everybody.
             let each: Vec<String> = (0..borne.len())
@@ -311,9 +324,11 @@ impl WriteTx {
                 })
                 .collect();
             let sql = format!(
-                "SELECT DISTINCT b.person AS person FROM ({}) b
+                "SELECT DISTINCT b.person AS person, p.held_since AS held_since FROM ({}) b
+                 JOIN person p ON p.practice = $1 AND p.id = b.person
                  WHERE NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = b.person
-                                   AND u.deleted IS NULL AND u.active = 1) LIMIT 2",
+                                   AND u.deleted IS NULL AND u.active = 1)
+                 ORDER BY held_since DESC LIMIT {AT_ONCE}",
                 each.join(" UNION ALL ")
             );
             let mut statement = Statement::new(sql).bind(practice.as_str());
@@ -321,17 +336,14 @@ impl WriteTx {
                 statement = statement.bind(*kind).bind(folded(kind, value));
             }
             for row in &self.rows(statement).await? {
-                let person: PersonId = row.text("person")?.into();
-                if !fitting.contains(&person) {
-                    fitting.push(person);
-                }
+                fitting.insert((row.maybe_time("held_since")?, row.text("person")?.into()));
             }
         }
-        Ok(if fitting.len() == 1 {
-            fitting.pop()
-        } else {
-            None
-        })
+        let is_clear = fitting.len() == 1;
+        Ok(fitting
+            .pop_last()
+            .filter(|(held_since, _)| is_clear || held_since.is_some())
+            .map(|(_, person)| person))
     }
 
     /// The User, not deleted, that a source means by the id of a manager: by id or userName.
@@ -375,13 +387,14 @@ impl WriteTx {
     pub fn update_person(&mut self, person: &Person) {
         let practice = self.practice().as_str().to_owned();
         let statement = Statement::new(
-            "UPDATE person SET needs_role = $1, roleless_since = $2, replan_at = $3, departed_at = $4
-             WHERE practice = $5 AND id = $6",
+            "UPDATE person SET needs_role = $1, roleless_since = $2, replan_at = $3, departed_at = $4,
+                 held_since = $5 WHERE practice = $6 AND id = $7",
         )
         .bind(i64::from(person.needs_role))
         .bind(person.roleless_since.map(clock::to_text))
         .bind(person.replan_at.map(clock::to_text))
         .bind(person.departed_at.map(clock::to_text))
+        .bind(person.held_since.map(clock::to_text))
         .bind(practice)
         .bind(person.id.as_str());
         self.later(statement);

@@ -17,8 +17,8 @@ use drawbridge::{
     app::{self, Bridge},
     clock::MockClock,
     config::Settings,
-    ids::{PracticeName, UserId},
-    intake::{Caller, ChangeError},
+    ids::{PersonId, PracticeName, UserId},
+    intake::{Caller, ChangeError, returns::Word},
     listener,
 };
 use reqwest::Client;
@@ -249,6 +249,11 @@ name = "oak"
     }
 }
 
+async fn intake_person(telling: &Telling, user: &UserId) -> PersonId {
+    let user = telling.bridge.store.find_user(&Telling::elm(), user).await;
+    user.unwrap().unwrap().person
+}
+
 async fn serve(bridge: &Bridge, settings: &Settings) -> (String, watch::Sender<bool>) {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
@@ -336,6 +341,22 @@ async fn a_subscriber_fetches_the_oldest_first_and_gets_no_more_once_it_acknowle
     let nina = telling.hire("nina").await;
     telling.set_active(&nina, false).await;
     telling.set_active(&nina, true).await;
+    let word = Word {
+        by: "Dana Ruiz",
+        note: "back from leave",
+    };
+    let intake = &telling.bridge.intake;
+    let person = intake_person(&telling, &nina).await;
+    assert_eq!(
+        telling.waiting("archive").await.len(),
+        1,
+        "a return that waits is not told"
+    );
+    intake
+        .approve_return(&Telling::caller(), &person, word)
+        .await
+        .unwrap()
+        .unwrap();
 
     let first = telling
         .fetch(json!({"maxEvents": 1, "returnImmediately": true}))

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use drawbridge::{door::Wanted, store::sqlite_path};
+use drawbridge::{door::Wanted, intake::returns::Word, store::sqlite_path};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -132,6 +132,14 @@ async fn whoever_loses_active_has_left_until_it_is_set_again() {
         )
         .await;
     assert_eq!(back.body["active"], true);
+    assert_eq!(wanted().await, 0, "the departure holds");
+    let word = Word {
+        by: "Dana Ruiz",
+        note: "a mistake",
+    };
+    let nina = app.person("nina").await;
+    let approved = app.intake.approve_return(&app.caller(), &nina, word).await;
+    assert!(approved.unwrap().is_ok());
     assert!(wanted().await > 0);
 }
 

@@ -260,7 +260,7 @@ impl Door {
 }
 
 /// What one call to a connector is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Open the door.
     Open,

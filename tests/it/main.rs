@@ -10,6 +10,7 @@ mod bad_input;
 mod canaille_locks_a_user;
 mod events_told;
 mod listener;
+mod one_door;
 mod returns;
 mod rounds_closing;
 mod rounds_failures;

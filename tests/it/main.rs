@@ -9,6 +9,7 @@ mod bad_input;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod events_told;
+mod fuzzed;
 mod listener;
 mod one_door;
 mod returns;

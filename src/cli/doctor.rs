@@ -10,7 +10,7 @@ use super::{
     setup::{ConfigArg, open_store},
 };
 use crate::{
-    app,
+    app, clock,
     config::Settings,
     evidence::chain,
     ids::PracticeName,
@@ -20,7 +20,7 @@ use crate::{
 /// Longest one system is waited for.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Check database, chain, secrets and the reach of every system.
+/// Check database, chain, secrets, what waits for somebody, and the reach of every system.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   drawbridge doctor --config practice.toml
@@ -69,6 +69,13 @@ impl Doctor {
                 says.and_then(|says| says),
             ));
             findings.extend(check_retired(&settings, &store, &practice.name).await?);
+            findings.extend(check_returns(&store, &practice.name).await?);
+            findings.extend(check_events(&store, &practice.name).await?);
+        }
+        if settings.events.is_some() {
+            let key =
+                app::Telling::new(&settings).map(|_| "key and secrets can be used".to_owned());
+            findings.push(Finding::new("security events", key));
         }
         findings.extend(check_systems(&settings).await?);
         let all_well = findings.iter().all(|finding| finding.ok);
@@ -139,6 +146,39 @@ async fn check_retired(
             Finding::new(format!("system {system}"), Err(problem.to_owned()))
         })
         .collect())
+}
+
+/// Returns that wait for somebody's word: each may be a nurse back from leave.
+async fn check_returns(
+    store: &Store,
+    practice: &PracticeName,
+) -> Result<Option<Finding>, StoreError> {
+    let waiting = store.list_held_returns(practice).await?;
+    Ok(waiting.first().map(|oldest| {
+        let problem = format!(
+            "{} wait to get in again, the first since {}: see `drawbridge returns list`",
+            waiting.len(),
+            clock::to_text(oldest.asked)
+        );
+        Finding::new(format!("returns of {practice}"), Err(problem))
+    }))
+}
+
+/// Security events that could not be brought.
+async fn check_events(
+    store: &Store,
+    practice: &PracticeName,
+) -> Result<Option<Finding>, StoreError> {
+    let waiting = store.list_events(practice).await?;
+    let failed: Vec<_> = waiting.iter().filter(|waiting| waiting.tries > 0).collect();
+    Ok(failed.first().map(|oldest| {
+        let problem = format!(
+            "{} could not be delivered, the first for `{}`: see `drawbridge events list`",
+            failed.len(),
+            oldest.event.subscriber
+        );
+        Finding::new(format!("security events of {practice}"), Err(problem))
+    }))
 }
 
 async fn check_systems(settings: &Settings) -> Result<Vec<Finding>, CliError> {

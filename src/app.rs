@@ -11,12 +11,12 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 pub use self::telling::Telling;
 use crate::{
     clock::Clock,
-    config::{ConfigError, Practice, Settings, SystemSettings},
+    config::{self, ConfigError, Practice, Settings, SystemSettings},
     connectors,
     events::{self, push::Push},
     ids::PracticeName,
     intake::{Desk, Intake},
-    policy::{Roles, SystemFacts},
+    policy::{Brake, Roles, SystemFacts},
     rounds::{Rounds, System, Systems, systems::SystemOptions},
     store::{Store, StoreError},
 };
@@ -212,10 +212,16 @@ pub async fn intake(
                     practice.hold_for,
                 ],
             )
+            .braked(brake(practice))
             .telling(telling::addressees(settings, practice)),
         );
     }
     Ok(Intake::new(store.clone(), clock, desks, wake))
+}
+
+fn brake(practice: &Practice) -> Option<Brake> {
+    let config::Brake { people, share, off } = practice.brake;
+    (!off).then_some(Brake { people, share })
 }
 
 async fn in_force(settings: &Settings, store: &Store) -> Result<InForce, StoreError> {

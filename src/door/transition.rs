@@ -41,6 +41,17 @@ impl Door {
         self.failure = None;
     }
 
+    /// Has a new wish wait for a look at it. One that waits for a person anyhow is left as it is.
+    pub fn hold_back(&mut self, until: Timestamp, text: String) {
+        if self.next_try.is_some() {
+            self.next_try = Some(until);
+            self.failure = Some(Failure {
+                class: FailureClass::NeedsHuman,
+                text,
+            });
+        }
+    }
+
     /// Takes in the system's answer. The door is not green by it: a reading follows (rule R6).
     pub fn after_answer(&mut self, outcome: &Outcome, now: Timestamp) {
         self.failure = None;

@@ -3,7 +3,13 @@
 use drawbridge_sdk::Way;
 use serde_json::json;
 
-use super::{Caller, Desk, Intake, doors, returns, tell::tell, users};
+use super::{
+    Caller, Desk, Intake, brake,
+    doors::{self, Cause},
+    returns,
+    tell::tell,
+    users,
+};
 use crate::{
     ids::{PersonId, SystemName},
     people::Change,
@@ -59,7 +65,12 @@ impl Intake {
         let whose = (person, user.as_ref());
         let is_told = tell(&mut tx, desk, caller, Change::Departed, whose);
         returns::void(&mut tx, caller, person).await?;
-        let planned = doors::plan_person(&mut tx, desk, &roles, person, Change::Departed).await?;
+        let cause = Cause {
+            change: Change::Departed,
+            is_by_name: true,
+        };
+        let planned = doors::plan_person(&mut tx, desk, &roles, person, cause).await?;
+        brake::release(&mut tx, person).await?;
         tx.commit().await?;
         self.wake.notify_one();
         if is_told {

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     events::Addressee,
     ids::{PracticeName, SystemName},
-    policy::{self, Roles, SystemFacts},
+    policy::{self, Brake, Roles, SystemFacts},
     store::{StoreError, WriteTx},
 };
 
@@ -29,6 +29,8 @@ pub struct Desk {
     pub role_grace: Duration,
     /// How long a departure sticks.
     pub hold_for: Duration,
+    /// When a wave of people who lose doors is held; `None` is never.
+    pub brake: Option<Brake>,
     /// Who is told of departures and returns.
     pub addressees: Vec<Addressee>,
     levels: HashMap<SystemName, Levels>,
@@ -51,10 +53,18 @@ impl Desk {
             close_within,
             role_grace,
             hold_for,
+            brake: None,
             addressees: Vec::new(),
             levels,
             roles: Mutex::default(),
         }
+    }
+
+    /// The same desk, with a brake.
+    #[must_use]
+    pub const fn braked(mut self, brake: Option<Brake>) -> Self {
+        self.brake = brake;
+        self
     }
 
     /// The same desk, which tells these.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use drawbridge_sdk::{FailureClass, Way};
 use serde_json::{Map, json};
 
-use super::{desk::Desk, returns};
+use super::{brake, desk::Desk, returns};
 use crate::{
     door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
     evidence::Entry,
@@ -30,6 +30,24 @@ pub struct Moved {
     pub reason: String,
 }
 
+/// Why a plan is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cause {
+    /// What happened.
+    pub(super) change: Change,
+    /// Whether somebody of the practice said so by name: then no brake holds it.
+    pub(super) is_by_name: bool,
+}
+
+impl From<Change> for Cause {
+    fn from(change: Change) -> Self {
+        Self {
+            change,
+            is_by_name: false,
+        }
+    }
+}
+
 /// What a plan came to.
 #[derive(Debug, Default)]
 pub(super) struct Planned {
@@ -47,14 +65,15 @@ pub(super) async fn plan_person(
     desk: &Desk,
     roles: &Roles,
     person: &PersonId,
-    change: Change,
+    cause: impl Into<Cause>,
 ) -> Result<Planned, StoreError> {
-    if let Change::RepeatedDisable | Change::RecordOnly = change {
+    let cause = cause.into();
+    if let Change::RepeatedDisable | Change::RecordOnly = cause.change {
         return Ok(Planned::default());
     }
     let known = tx.find_known(person).await?;
     let doors = tx.find_doors_of(person).await?;
-    plan_known(tx, desk, roles, known, doors, change).await
+    plan_known(tx, desk, roles, known, doors, cause).await
 }
 
 /// The same for somebody of whom all is known already.
@@ -64,8 +83,9 @@ pub(super) async fn plan_known(
     roles: &Roles,
     mut known: Known,
     doors: Vec<Door>,
-    change: Change,
+    cause: impl Into<Cause>,
 ) -> Result<Planned, StoreError> {
+    let Cause { change, is_by_name } = cause.into();
     let before = known.person.clone();
     let was_departed = known.person.departed_at.is_some();
     match change {
@@ -90,7 +110,16 @@ pub(super) async fn plan_known(
     }
     let is_departure = change == Change::Departed && !was_departed;
     let person = &before.id;
-    let moved = make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes);
+    let wishes = (&situation, plan.wishes.as_slice());
+    let held_until = brake::holds_until(tx, desk, person, wishes, is_by_name).await?;
+    let (moved, mut wished) =
+        make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes);
+    if let Some(until) = held_until {
+        for door in &mut wished {
+            door.hold_back(until, brake::says(until));
+        }
+    }
+    tx.record_doors(&wished, Lease::Release);
     if is_departure {
         replan_whoever_forwards_to(tx, &known).await?;
     }
@@ -200,7 +229,7 @@ fn make_wishes(
     is_departure: bool,
     doors: Vec<Door>,
     wishes: &[Wish],
-) -> Vec<Moved> {
+) -> (Vec<Moved>, Vec<Door>) {
     let mut doors: HashMap<(SystemName, Way), Door> = doors
         .into_iter()
         .map(|door| ((door.system.clone(), door.way), door))
@@ -242,8 +271,7 @@ fn make_wishes(
         tx.record(wanted_entry(tx, &door));
         wished.push(door);
     }
-    tx.record_doors(&wished, Lease::Release);
-    moved
+    (moved, wished)
 }
 
 fn in_words(wanted: &Wanted) -> String {

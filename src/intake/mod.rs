@@ -5,9 +5,11 @@
 //! - [`doors`]: what a plan means for the doors of one person
 //! - [`returns`]: a departure sticks until somebody lets the person in again
 //! - `tell`: who is told of it
+//! - `brake`: a wave of people who lose doors waits for a look
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
+mod brake;
 pub mod departures;
 pub mod desk;
 pub mod doors;

@@ -3,10 +3,12 @@
 //! - [`category`]: what kinds of systems there are
 //! - [`roles`]: the role matrix, and which roles fit a person
 //! - [`mod@access`]: what a person's roles reach together
+//! - [`brake`]: when a wave of people who lose doors is held for a look
 //! - [`mod@plan`]: a change of a person to wanted doors with deadlines; `working` and `leaving` are its
 //!   two halves
 
 pub mod access;
+pub mod brake;
 pub mod category;
 mod leaving;
 pub mod plan;
@@ -14,6 +16,7 @@ pub mod roles;
 mod working;
 
 pub use access::{Access, access, translate};
+pub use brake::Brake;
 pub use category::Category;
 pub use plan::{OpenDoor, Plan, Situation, Wanted, Wish, plan};
 pub use roles::{Facts, Grant, Role, Roles};

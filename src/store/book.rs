@@ -37,6 +37,8 @@ pub(super) struct Page {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) users: i64,
+    /// Users who are active.
+    pub(super) active: i64,
     pub(super) users_removed: i64,
     pub(super) groups: i64,
     pub(super) groups_removed: i64,
@@ -67,6 +69,7 @@ impl Book {
     pub(super) fn add(&mut self, mut page: Page) {
         self.page.entries.append(&mut page.entries);
         self.page.counts.users += page.counts.users;
+        self.page.counts.active += page.counts.active;
         self.page.counts.users_removed += page.counts.users_removed;
         self.page.counts.groups += page.counts.groups;
         self.page.counts.groups_removed += page.counts.groups_removed;
@@ -88,7 +91,7 @@ impl Book {
             Statement::new(
                 "UPDATE practice SET ledger_sequence = $1, ledger_hash = $2, user_count = user_count + $3,
                      user_removals = user_removals + $4, group_count = group_count + $5,
-                     group_removals = group_removals + $6 WHERE name = $7",
+                     group_removals = group_removals + $6, active_count = active_count + $7 WHERE name = $8",
             )
             .bind(self.sequence)
             .bind(chain::to_hex(&self.head))
@@ -96,6 +99,7 @@ impl Book {
             .bind(page.counts.users_removed)
             .bind(page.counts.groups)
             .bind(page.counts.groups_removed)
+            .bind(page.counts.active)
             .bind(practice.as_str()),
         );
     }

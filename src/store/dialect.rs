@@ -130,6 +130,7 @@ impl Dialect {
             ("lean", lean),
             ("events", include_str!("migrations/events.sql")),
             ("returns", include_str!("migrations/returns.sql")),
+            ("brake", include_str!("migrations/brake.sql")),
         ];
         (1..)
             .zip(steps)

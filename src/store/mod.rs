@@ -6,6 +6,7 @@
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`], [`returns`]: the ledger, cases, and returns that wait
+//! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
 
@@ -30,6 +31,7 @@ mod statement;
 pub mod tokens;
 #[cfg(test)]
 mod upgrade;
+mod waves;
 pub mod write;
 
 use std::{

@@ -250,7 +250,9 @@ impl WriteTx {
     /// Records a User: a new one, or a new version of one that was `before`.
     pub fn record_user(&mut self, source: &SourceName, user: &User, before: Option<&User>) {
         let practice = self.practice().as_str().to_owned();
+        let was_active = before.is_some_and(User::active);
         self.counts().users += i64::from(user.version == 1);
+        self.counts().active += i64::from(user.active()) - i64::from(was_active);
         let statement = Statement::new(
             "INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active,
                  attributes, version, created, modified, deleted)
@@ -316,6 +318,7 @@ impl WriteTx {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
         self.counts().users -= 1;
+        self.counts().active -= i64::from(user.active());
         self.counts().users_removed += 1;
         let statement = Statement::new(
             "UPDATE scim_user SET deleted = $1, modified = $1 WHERE practice = $2 AND id = $3",

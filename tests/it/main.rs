@@ -6,6 +6,7 @@
 
 mod architecture;
 mod bad_input;
+mod brake;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod events_told;

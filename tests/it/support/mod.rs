@@ -88,7 +88,7 @@ impl TestApp {
             .iter()
             .map(|name| {
                 let category = if *name == "mail" { "email" } else { name };
-                format!("[[practice.system]]\nname = \"{name}\"\ncategory = \"{category}\"\nconnector = \"sandbox\"\ncanary = \"canary\"\n")
+                format!("[[practice.system]]\nname = \"{name}\"\ncategory = \"{category}\"\nconnector = \"sandbox\"\ncanary = \"canary\"\nholds_ephi = {}\n", *name == "ehr")
             })
             .collect();
         let text = format!(

@@ -298,8 +298,8 @@ impl WriteTx {
         })
     }
 
-    /// Finds the person without an active User who bore these identifiers: a resource created again under
-    /// a known identity joins its person. Where several did, it is the one whose departure holds, the
+    /// Finds the person who has left, or has no active User, and bore these identifiers: a resource created
+    /// again under a known identity joins its person. Where several did, it is the one whose departure holds, the
     /// latest first; `None` when nobody fits, or several do of whom nobody left.
     ///
     /// # Errors
@@ -326,7 +326,8 @@ impl WriteTx {
             let sql = format!(
                 "SELECT DISTINCT b.person AS person, p.held_since AS held_since FROM ({}) b
                  JOIN person p ON p.practice = $1 AND p.id = b.person
-                 WHERE NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = b.person
+                 WHERE p.departed_at IS NOT NULL
+                    OR NOT EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = b.person
                                    AND u.deleted IS NULL AND u.active = 1)
                  ORDER BY held_since DESC LIMIT {AT_ONCE}",
                 each.join(" UNION ALL ")

@@ -11,6 +11,8 @@ INSERT INTO practice (name, ledger_sequence, ledger_hash) VALUES ('elm', 1,
     '6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b');
 INSERT INTO person (practice, id, created, needs_role, replan_at)
     VALUES ('elm', 'p1', '2026-01-05T08:00:00.000Z', 1, '2026-01-06T08:00:00.000Z');
+INSERT INTO person (practice, id, created, needs_role, departed_at)
+    VALUES ('elm', 'p2', '2026-01-05T08:00:00.000Z', 0, '2026-01-06T08:00:00.000Z');
 INSERT INTO identifier (practice, person, kind, folded, value, last_borne)
     VALUES ('elm', 'p1', 'user_name', 'nina', 'Nina', '2026-01-05T08:00:00.000Z');
 INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active, attributes,
@@ -98,6 +100,11 @@ async fn everything_is_still_there(url: &str) {
 
     let mut tx = store.begin(&practice, user.modified).await.unwrap();
     assert_eq!(tx.find_doors_of(&user.person).await.unwrap().len(), 1);
+    let leaver = tx.find_known(&"p2".into()).await.unwrap().person;
+    assert!(leaver.held_since.is_some(), "who has left stays out");
+    assert_eq!(leaver.held_since, leaver.departed_at);
+    let wave = tx.count_loss().await.unwrap();
+    assert_eq!((wave.lately, wave.active), (1, 1), "the active are counted");
     tx.record_user_deleted(&user);
     let emails = tx
         .rows(Statement::new("SELECT email FROM scim_user_email"))

@@ -267,3 +267,33 @@ async fn r9_a_departure_by_name_is_undone_by_approval() {
     assert!(twice.unwrap_err().contains("has not left"));
     assert!(may_get_in(&app).await);
 }
+
+#[tokio::test]
+async fn r9_a_second_user_of_somebody_who_is_kept_out_waits_too() {
+    for by_name in [true, false] {
+        let app = TestApp::start().await;
+        let nina = app.hire("nina", "Nurse").await;
+        app.run_due().await;
+        let leaver = app.person("nina").await;
+        if by_name {
+            app.intake.depart(&app.caller(), &leaver).await.unwrap();
+        } else {
+            app.disable(&nina).await;
+            app.set_active(&nina, true).await;
+        }
+
+        let mut second = person("n.weiss", "Nurse", true);
+        second.insert(
+            "emails".to_owned(),
+            serde_json::json!([{"value": "nina@elm.example"}]),
+        );
+        let made = app
+            .intake
+            .change_user::<()>(&app.caller(), None, |_| Ok(Some(second.clone())))
+            .await;
+
+        assert_eq!(made.unwrap().unwrap().person, leaver);
+        assert!(!may_get_in(&app).await);
+        assert_eq!(waiting(&app).await, 1);
+    }
+}

@@ -130,7 +130,7 @@ impl Telling {
             store,
             clock,
             signer: Arc::clone(&self.signer),
-            endpoints: self.endpoints.clone(),
+            endpoints: Arc::new(self.endpoints.clone()),
         }
     }
 

@@ -6,7 +6,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use drawbridge_sdk::http::{Endpoint, Method};
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{acknowledge, signature::Signer};
 use crate::{
@@ -22,11 +22,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// How often to look for tokens that another process accepted, or whose time has come.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// How long to wait where nothing but a change of the settings helps.
-const UNTIL_SETTINGS_CHANGE: Duration = Duration::from_secs(3_600);
-
-/// Brings tokens to subscribers.
-#[derive(Debug)]
+/// Brings tokens to subscribers. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Push {
     /// The archive.
     pub store: Store,
@@ -35,7 +32,7 @@ pub struct Push {
     /// Signs the tokens.
     pub signer: Arc<Signer>,
     /// Where to bring them.
-    pub endpoints: HashMap<(PracticeName, SubscriberName), Endpoint>,
+    pub endpoints: Arc<HashMap<(PracticeName, SubscriberName), Endpoint>>,
 }
 
 impl Push {
@@ -57,38 +54,80 @@ impl Push {
         }
     }
 
-    /// Brings what is due now, the oldest first. Answers how many it tried.
+    /// Brings what is due now: to each subscriber the oldest first, to all of them at once, so that one
+    /// that does not answer keeps nobody waiting. Answers how many were due.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn bring_due(&self) -> Result<usize, StoreError> {
         let due = self.store.claim_events(self.clock.now(), LEASE).await?;
-        for waiting in &due {
-            self.bring(waiting).await?;
+        let total = due.len();
+        let mut of_each: HashMap<_, Vec<Waiting>> = HashMap::new();
+        for waiting in due {
+            let who = (waiting.practice.clone(), waiting.event.subscriber.clone());
+            of_each.entry(who).or_default().push(waiting);
         }
-        Ok(due.len())
+        let mut subscribers = JoinSet::new();
+        for (who, waiting) in of_each {
+            let push = self.clone();
+            subscribers.spawn(async move { push.bring_to(&who, waiting).await });
+        }
+        while let Some(brought) = subscribers.join_next().await {
+            brought.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        }
+        Ok(total)
     }
 
-    async fn bring(&self, waiting: &Waiting) -> Result<(), StoreError> {
-        let key = (waiting.practice.clone(), waiting.event.subscriber.clone());
-        let Some(endpoint) = self.endpoints.get(&key) else {
-            let failure =
-                "the settings name no such subscriber to push to: add it, or let its events be";
-            return self.postpone(waiting, UNTIL_SETTINGS_CHANGE, failure).await;
-        };
-        match self.send(endpoint, &waiting.event.claims).await {
-            Ok(()) => {
-                let ids = std::slice::from_ref(&waiting.event.id);
-                acknowledge(&self.store, self.clock.now(), &key, ids, "pushed").await
+    /// Brings these to one subscriber. Once one fails, the others wait as long as that one.
+    async fn bring_to(
+        &self,
+        who: &(PracticeName, SubscriberName),
+        waiting: Vec<Waiting>,
+    ) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let mut failed: Option<(Duration, String)> = None;
+        for waiting in waiting {
+            if failed.is_none() {
+                // What is left when the lease is used up is taken up again by itself.
+                if began.elapsed() > LEASE / 2 {
+                    return Ok(());
+                }
+                match self.bring(who, &waiting).await {
+                    Ok(()) => {
+                        let id = std::slice::from_ref(&waiting.event.id);
+                        acknowledge(&self.store, self.clock.now(), who, id, "pushed").await?;
+                        continue;
+                    }
+                    Err(failure) => {
+                        tracing::warn!(
+                            practice.name = %who.0, subscriber.name = %who.1, event.id = %waiting.event.id, failure,
+                            "a security event could not be delivered"
+                        );
+                        failed = Some((retry::delay(waiting.tries + 1), failure));
+                    }
+                }
             }
-            Err(failure) => {
-                tracing::warn!(
-                    practice.name = %waiting.practice, subscriber.name = %waiting.event.subscriber,
-                    event.id = %waiting.event.id, failure, "a security event could not be delivered"
-                );
-                let wait = retry::delay(waiting.tries + 1);
-                self.postpone(waiting, wait, &failure).await
+            if let Some((wait, failure)) = &failed {
+                let next_try = clock::after(self.clock.now(), *wait);
+                self.store
+                    .postpone_event(&waiting, next_try, failure)
+                    .await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn bring(
+        &self,
+        who: &(PracticeName, SubscriberName),
+        waiting: &Waiting,
+    ) -> Result<(), String> {
+        match self.endpoints.get(who) {
+            Some(endpoint) => self.send(endpoint, &waiting.event.claims).await,
+            None => Err(
+                "the settings name no such subscriber to push to: add it, or let its events be"
+                    .to_owned(),
+            ),
         }
     }
 
@@ -107,15 +146,5 @@ impl Push {
             .and_then(drawbridge_sdk::http::Answer::ok)
             .map(drop)
             .map_err(|error| error.to_string())
-    }
-
-    async fn postpone(
-        &self,
-        waiting: &Waiting,
-        wait: Duration,
-        failure: &str,
-    ) -> Result<(), StoreError> {
-        let next_try = clock::after(self.clock.now(), wait);
-        self.store.postpone_event(waiting, next_try, failure).await
     }
 }

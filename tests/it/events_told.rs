@@ -52,6 +52,7 @@ struct Siem(Arc<Mutex<Inbox>>);
 #[derive(Default)]
 struct Inbox {
     is_down: bool,
+    turned_away: usize,
     requests: Vec<(HeaderMap, String)>,
 }
 
@@ -60,6 +61,7 @@ impl Siem {
         let taken = async |State(siem): State<Self>, headers: HeaderMap, body: Bytes| {
             let mut inbox = siem.0.lock().unwrap();
             if inbox.is_down {
+                inbox.turned_away += 1;
                 return StatusCode::SERVICE_UNAVAILABLE;
             }
             let body = String::from_utf8_lossy(&body).into_owned();
@@ -77,6 +79,10 @@ impl Siem {
 
     fn goes_down(&self, is_down: bool) {
         self.0.lock().unwrap().is_down = is_down;
+    }
+
+    fn turned_away(&self) -> usize {
+        self.0.lock().unwrap().turned_away
     }
 
     fn requests(&self) -> Vec<(HeaderMap, String)> {
@@ -312,6 +318,25 @@ async fn what_could_not_be_brought_is_tried_again_and_never_forgotten() {
     );
     assert_eq!((too_soon.len(), in_time.len()), (0, 1));
     assert!(telling.waiting("siem").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_subscriber_that_is_down_is_asked_once_for_all_that_waits() {
+    let telling = Telling::start().await;
+    let (nina, nora) = (telling.hire("nina").await, telling.hire("nora").await);
+    telling.siem.goes_down(true);
+    telling.set_active(&nina, false).await;
+    telling.set_active(&nora, false).await;
+
+    telling.push().await;
+    let failures = telling.waiting("siem").await;
+    telling.siem.goes_down(false);
+    telling.clock.advance(Duration::from_secs(60));
+    let got = telling.push().await;
+
+    assert_eq!(telling.siem.turned_away(), 1);
+    assert!(failures.iter().all(Option::is_some), "{failures:?}");
+    assert_eq!(got.len(), 2);
 }
 
 #[tokio::test]

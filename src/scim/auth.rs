@@ -100,6 +100,10 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         .practices
         .get(&stored.practice)
         .ok_or_else(|| stranger("its practice is not in the settings"))?;
+    let options = sources
+        .get(&stored.source)
+        .copied()
+        .ok_or_else(|| stranger("its source is not in the settings"))?;
     door.rate
         .count(&stored.id, now)
         .map_err(ScimError::too_many_requests)?;
@@ -109,7 +113,7 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
             practice: stored.practice,
             request_id,
         },
-        options: sources.get(&stored.source).copied().unwrap_or_default(),
+        options,
         base,
     })
 }

@@ -77,6 +77,7 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
         .expect("a token");
     let other = app.token("elm", "entra").await;
     let revoked = app.token("elm", "entra").await;
+    let no_source = app.token("elm", "a_source_we_left").await;
     let revoked_id = revoked["dbr_scim_".len()..]
         .split('_')
         .next()
@@ -93,6 +94,7 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
         good.clone(),
         format!("Bearer {wrong_secret}"),
         format!("Bearer {revoked}"),
+        format!("Bearer {no_source}"),
         format!("Bearer {good}x"),
         format!("Bearer dbr_scim_none_{}", "a".repeat(64)),
     ];

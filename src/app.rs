@@ -213,6 +213,7 @@ pub async fn intake(
                 ],
             )
             .braked(brake(practice))
+            .leaving_alone(&practice.break_glass)
             .telling(telling::addressees(settings, practice)),
         );
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app, clock,
-    config::Settings,
+    config::{Practice, Settings},
     evidence::chain,
     ids::PracticeName,
     store::{Store, StoreError},
@@ -68,6 +68,7 @@ impl Doctor {
                 format!("chain of {}", practice.name),
                 says.and_then(|says| says),
             ));
+            findings.extend(name_break_glass(practice));
             findings.extend(check_retired(&settings, &store, &practice.name).await?);
             findings.extend(check_returns(&store, &practice.name).await?);
             findings.extend(check_events(&store, &practice.name).await?);
@@ -146,6 +147,21 @@ async fn check_retired(
             Finding::new(format!("system {system}"), Err(problem.to_owned()))
         })
         .collect())
+}
+
+/// Accounts for emergencies are always listed.
+fn name_break_glass(practice: &Practice) -> Option<Finding> {
+    let says = format!(
+        "{}: never opened or closed by the bridge",
+        practice.break_glass.join(", ")
+    );
+    let is_there = !practice.break_glass.is_empty();
+    is_there.then(|| {
+        Finding::new(
+            format!("break-glass accounts of {}", practice.name),
+            Ok(says),
+        )
+    })
 }
 
 /// Returns that wait for somebody's word: each may be a nurse back from leave.

@@ -102,6 +102,12 @@ impl Doors {
                     "no doors: they appear when the identity provider pushes people who have a role"
                 },
             );
+            if !practice.break_glass.is_empty() {
+                println!(
+                    "never closed by the bridge (break glass): {}",
+                    practice.break_glass.join(", ")
+                );
+            }
         }
         Ok(Exit::Ok)
     }

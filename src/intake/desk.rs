@@ -9,7 +9,9 @@ use std::{
 use crate::{
     events::Addressee,
     ids::{PracticeName, SystemName},
+    people::User,
     policy::{self, Brake, Roles, SystemFacts},
+    query::fold,
     store::{StoreError, WriteTx},
 };
 
@@ -31,6 +33,8 @@ pub struct Desk {
     pub hold_for: Duration,
     /// When a wave of people who lose doors is held; `None` is never.
     pub brake: Option<Brake>,
+    /// userNames that belong to no person, folded: nothing is opened or closed for them.
+    break_glass: Vec<String>,
     /// Who is told of departures and returns.
     pub addressees: Vec<Addressee>,
     levels: HashMap<SystemName, Levels>,
@@ -54,6 +58,7 @@ impl Desk {
             role_grace,
             hold_for,
             brake: None,
+            break_glass: Vec::new(),
             addressees: Vec::new(),
             levels,
             roles: Mutex::default(),
@@ -65,6 +70,18 @@ impl Desk {
     pub const fn braked(mut self, brake: Option<Brake>) -> Self {
         self.brake = brake;
         self
+    }
+
+    /// The same desk, which leaves these userNames alone.
+    #[must_use]
+    pub fn leaving_alone(mut self, user_names: &[String]) -> Self {
+        self.break_glass = user_names.iter().map(|name| fold(name)).collect();
+        self
+    }
+
+    /// Whether this is an account for emergencies, which belongs to no person.
+    pub(super) fn is_break_glass(&self, user: &User) -> bool {
+        self.break_glass.contains(&fold(user.user_name()))
     }
 
     /// The same desk, which tells these.

@@ -86,6 +86,17 @@ pub(super) async fn plan_known(
     cause: impl Into<Cause>,
 ) -> Result<Planned, StoreError> {
     let Cause { change, is_by_name } = cause.into();
+    // Whoever has doors is a person, whatever they are called now.
+    if doors.is_empty()
+        && known
+            .user
+            .as_ref()
+            .is_some_and(|user| desk.is_break_glass(user))
+    {
+        let entry = left_alone(tx, &known.person.id);
+        tx.record(entry);
+        return Ok(Planned::default());
+    }
     let before = known.person.clone();
     let was_departed = known.person.departed_at.is_some();
     match change {
@@ -127,6 +138,17 @@ pub(super) async fn plan_known(
         moved,
         is_held: plan.held,
     })
+}
+
+fn left_alone(tx: &WriteTx, person: &PersonId) -> Entry {
+    Entry {
+        at: tx.now(),
+        who: "bridge".to_owned(),
+        what: "break_glass.left_alone",
+        person: Some(person.clone()),
+        system: None,
+        detail: Map::new(),
+    }
 }
 
 /// Mail that goes to somebody who leaves must not go there any longer.

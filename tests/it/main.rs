@@ -7,6 +7,7 @@
 mod architecture;
 mod bad_input;
 mod brake;
+mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod events_told;

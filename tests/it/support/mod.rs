@@ -92,7 +92,7 @@ impl TestApp {
             })
             .collect();
         let text = format!(
-            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n{SOURCES}{systems}[[practice]]\nname = \"oak\"\n{SOURCES}"
+            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\nbreak_glass = [\"Emergency\"]\n{SOURCES}{systems}[[practice]]\nname = \"oak\"\n{SOURCES}"
         );
         let file = folder.path().join("practice.toml");
         std::fs::write(&file, text).expect("settings can be written");

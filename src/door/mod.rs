@@ -213,6 +213,42 @@ pub struct Failure {
 const MISSED_READING: Duration = Duration::from_secs(15 * 60);
 
 impl Door {
+    /// A door of which nothing is known and nothing wanted yet.
+    pub fn new(
+        practice: PracticeName,
+        id: DoorId,
+        person: PersonId,
+        (system, way): (SystemName, Way),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            practice,
+            id,
+            person,
+            system,
+            way,
+            wanted: Wanted::Closed,
+            generation: 0,
+            reason: String::new(),
+            wanted_at: now,
+            deadline: None,
+            case: None,
+            seen: Seen::Unknown,
+            seen_at: None,
+            assurance: Assurance::Unknown,
+            shut_at: None,
+            sessions_ended: false,
+            residual: Vec::new(),
+            fence: 0,
+            round: 0,
+            tries: 0,
+            due: Due::Act,
+            next_try: None,
+            sweep: 0,
+            failure: None,
+        }
+    }
+
     /// Whether the door may be shown green: proved, nothing left over, and no due reading missed.
     pub fn is_green(&self, now: Timestamp) -> bool {
         let proved = match self.assurance {

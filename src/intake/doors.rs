@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use super::{brake, desk::Desk, returns};
 use crate::{
-    door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
+    door::{Door, Failure, Opening, Wanted},
     evidence::Entry,
     ids::{CaseId, DoorId, PersonId, SystemName},
     people::{Change, User, user},
@@ -320,32 +320,13 @@ fn wanted_of(desk: &Desk, wish: &Wish) -> Wanted {
 }
 
 fn new_door(tx: &WriteTx, person: &PersonId, wish: &Wish) -> Door {
-    Door {
-        practice: tx.practice().clone(),
-        id: DoorId::generate(),
-        person: person.clone(),
-        system: wish.system.clone(),
-        way: wish.way,
-        wanted: Wanted::Closed,
-        generation: 0,
-        reason: String::new(),
-        wanted_at: tx.now(),
-        deadline: None,
-        case: None,
-        seen: Seen::Unknown,
-        seen_at: None,
-        assurance: Assurance::Unknown,
-        shut_at: None,
-        sessions_ended: false,
-        residual: Vec::new(),
-        fence: 0,
-        round: 0,
-        tries: 0,
-        due: Due::Act,
-        next_try: None,
-        sweep: 0,
-        failure: None,
-    }
+    Door::new(
+        tx.practice().clone(),
+        DoorId::generate(),
+        person.clone(),
+        (wish.system.clone(), wish.way),
+        tx.now(),
+    )
 }
 
 fn open_case(

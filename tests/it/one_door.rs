@@ -12,7 +12,7 @@ use std::{
 };
 
 use drawbridge::door::{
-    Action, Assurance, Door, Due, Opening, Seen, Wanted,
+    Action, Assurance, Door, Due, Opening, Wanted,
     verdict::{Reading, judge},
 };
 use drawbridge_sdk::{
@@ -118,32 +118,8 @@ fn millis(time: Timestamp) -> Time {
 
 impl World {
     fn new(story: &'static str, is_enabled: bool, left: Trouble) -> Self {
-        let door = Door {
-            practice: "elm".into(),
-            id: "door".into(),
-            person: "nina".into(),
-            system: "ehr".into(),
-            way: Way::Account,
-            wanted: Wanted::Closed,
-            generation: 0,
-            reason: String::new(),
-            wanted_at: at(0),
-            deadline: None,
-            case: None,
-            seen: Seen::Unknown,
-            seen_at: None,
-            assurance: Assurance::Unknown,
-            shut_at: None,
-            sessions_ended: false,
-            residual: Vec::new(),
-            fence: 0,
-            round: 0,
-            tries: 0,
-            due: Due::Act,
-            next_try: None,
-            sweep: 0,
-            failure: None,
-        };
+        let system = ("ehr".into(), Way::Account);
+        let door = Door::new("elm".into(), "door".into(), "nina".into(), system, at(0));
         Self {
             now: 0,
             story,

@@ -32,6 +32,10 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "events",
+        &["crate::scim", "crate::intake", "crate::policy", "sqlx"],
+    ),
+    (
         "store",
         &[
             "axum",

@@ -27,6 +27,7 @@ pub mod connectors;
 pub mod door;
 pub mod events;
 pub mod evidence;
+pub mod failpoint;
 pub mod ids;
 pub mod intake;
 pub mod lifecycle;

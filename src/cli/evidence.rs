@@ -1,6 +1,9 @@
 //! `drawbridge evidence export|verify`
 
-use std::path::PathBuf;
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 
@@ -11,6 +14,7 @@ use super::{
 use crate::{
     clock::{self, Clock, SystemClock},
     evidence::pack,
+    failpoint::{self, Point},
 };
 
 /// The record of what the bridge did and saw.
@@ -78,7 +82,7 @@ impl Export {
             // The text ends its last line itself.
             None => output::line(text.trim_end()),
             Some(path) => {
-                std::fs::write(&path, text).map_err(|error| {
+                write_whole(&path, &text).map_err(|error| {
                     CliError::Problem(format!(
                         "`{}` could not be written ({error}): name another file",
                         path.display()
@@ -90,6 +94,22 @@ impl Export {
         }
         Ok(Exit::Ok)
     }
+}
+
+/// Writes a file that is there whole or not at all.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let (half, rest) = text.as_bytes().split_at(text.len() / 2);
+    file.write_all(half)?;
+    failpoint::pass(Point::DuringExport);
+    file.write_all(rest)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
 }
 
 impl Verify {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Caller, ChangeError, Intake, doors, returns, tell::tell};
 use crate::{
     evidence::Entry,
+    failpoint::{self, Point},
     ids::{PersonId, SourceName, UserId},
     people::{self, Attributes, Change, User},
     store::{
@@ -75,7 +76,9 @@ impl Intake {
             let whose = (&person, user.as_ref().or(before.as_ref()));
             tell(&mut tx, desk, caller, kind, whose)
         };
+        failpoint::pass(Point::BeforeCommit);
         tx.commit().await?;
+        failpoint::pass(Point::AfterCommit);
         if !planned.moved.is_empty() {
             self.wake.notify_one();
         }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     clock::Clock,
     door::Door,
+    failpoint::{self, Point},
     ids::{PracticeName, SystemName},
     store::{Store, StoreError},
 };
@@ -130,15 +131,14 @@ impl Rounds {
             return Ok(Vec::new());
         }
         let unreachable = system.breaker().is_open();
-        self.store
-            .claim_doors(
-                &self.owner,
-                (practice, name),
-                free,
-                unreachable,
-                self.clock.now(),
-            )
-            .await
+        failpoint::pass(Point::BeforeClaim);
+        let whose = (practice, name);
+        let claim = self
+            .store
+            .claim_doors(&self.owner, whose, free, unreachable, self.clock.now());
+        let doors = claim.await?;
+        failpoint::pass(Point::AfterClaim);
+        Ok(doors)
     }
 
     fn start(self: &Arc<Self>, running: &mut JoinSet<()>, system: Arc<System>, door: Door) {

@@ -20,6 +20,7 @@ use crate::{
         Action, Attempt, Door, Due, Wanted,
         verdict::{Reading, judge},
     },
+    failpoint::{self, Point},
     ids::AttemptId,
     store::{StoreError, WriteTx, attempts::Completion, doors::Lease},
 };
@@ -70,6 +71,7 @@ async fn act(
     }
     // A worker that was held up since it wrote the attempt has only what is left of its time.
     let left = clock::between(rounds.clock.now(), attempt.answer_by);
+    failpoint::pass(Point::BeforeSend);
     let answer = send(system, door, subject.clone(), left).await;
     let failure = answer
         .as_ref()
@@ -107,7 +109,9 @@ async fn announce(
     tx.count_try(&door.id);
     tx.record_attempt(door, &attempt);
     tx.record(notes::sent(door, &attempt));
+    failpoint::pass(Point::BeforeAttempt);
     tx.commit().await?;
+    failpoint::pass(Point::AfterAttempt);
     Ok(Some(attempt))
 }
 
@@ -200,7 +204,9 @@ async fn conclude(
     if holds {
         tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release });
     }
+    failpoint::pass(Point::BeforeResult);
     tx.commit().await?;
+    failpoint::pass(Point::AfterResult);
     Ok(goes_on && holds)
 }
 
@@ -317,7 +323,10 @@ async fn read(
     }
     tx.record_door(door, Lease::Release);
     tx.close_case_when_done(door, notes::BRIDGE).await?;
-    tx.commit().await
+    failpoint::pass(Point::BeforeVerdict);
+    tx.commit().await?;
+    failpoint::pass(Point::AfterVerdict);
+    Ok(())
 }
 
 /// What was seen, and what is needed to judge it.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     FrontDoor, auth::Visit, error::ScimError, etag::Conditions, json, list::Query, schema::Mode,
 };
+use crate::failpoint::{self, Point};
 
 /// All of a request but its body.
 #[derive(Debug)]
@@ -94,6 +95,7 @@ impl FromRequest<Arc<FrontDoor>> for Payload {
             .await
             .map_err(|_| ScimError::of_status(StatusCode::REQUEST_TIMEOUT))?
             .map_err(|rejection| ScimError::of_status(rejection.status()))?;
+        failpoint::pass(Point::BodyRead);
         Ok(Self { bytes, is_json })
     }
 }

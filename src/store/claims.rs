@@ -13,11 +13,16 @@ use super::{
 use crate::{
     clock,
     door::Door,
+    failpoint,
     ids::{DoorId, PracticeName, SystemName},
 };
 
 /// How long a claim lasts unless it is renewed.
 pub const LEASE: Duration = Duration::from_secs(30);
+
+fn lease() -> Duration {
+    failpoint::lease().unwrap_or(LEASE)
+}
 
 /// How long a close waits for an unreachable system's probe before it is tried all the same.
 const LONG_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -77,7 +82,7 @@ impl Store {
              UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
              WHERE practice = $2 AND id IN (SELECT id FROM picked)
              RETURNING {columns}",
-            lease = self.dialect.time_in(LEASE.as_secs()),
+            lease = self.dialect.time_in(lease().as_secs()),
             now = self.dialect.time_in(0),
             untried = if is_unreachable {
                 "AND d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
@@ -113,7 +118,7 @@ impl Store {
         let sql = format!(
             "UPDATE door SET lease_until = {lease} WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4
              RETURNING id",
-            lease = self.dialect.time_in(LEASE.as_secs()),
+            lease = self.dialect.time_in(lease().as_secs()),
         );
         let statement = Statement::new(sql)
             .bind(door.practice.as_str())

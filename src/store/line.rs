@@ -26,7 +26,10 @@ use super::{
     row::Row,
     statement::Statement,
 };
-use crate::ids::PracticeName;
+use crate::{
+    failpoint::{self, Point},
+    ids::PracticeName,
+};
 
 /// How many share one commit at most; PostgreSQL keeps track of so many savepoints without effort.
 const MOST: usize = 64;
@@ -302,7 +305,10 @@ impl Batch {
     /// Writes the books, makes everything durable and tells everybody.
     async fn commit(mut self) {
         let done = match self.write_books().await {
-            Ok(()) => self.transaction.commit().await,
+            Ok(()) => {
+                failpoint::pass(Point::MidCommit);
+                self.transaction.commit().await
+            }
             Err(error) => Err(error),
         };
         tell(self.members, &done.map_err(|error| error.to_string()));

@@ -10,6 +10,8 @@ mod brake;
 mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+#[cfg(unix)]
+mod crash;
 mod events_told;
 mod fuzzed;
 mod listener;

@@ -1,0 +1,135 @@
+//! The real program as a process that is killed and started again.
+
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use drawbridge::failpoint::Point;
+use tokio::time::Instant;
+
+/// Longest anything here may take before the test says that it hangs.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// How it is to die.
+#[derive(Debug, Clone, Copy)]
+pub struct Death {
+    pub point: Point,
+    pub passings: u32,
+}
+
+/// One bridge over the folder's settings.
+pub struct Bridge {
+    folder: PathBuf,
+    settings: String,
+    pub address: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Bridge {
+    pub fn new(folder: &Path, settings: &str, address: SocketAddr) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            settings: settings.to_owned(),
+            address,
+            child: None,
+        }
+    }
+
+    /// Starts it, and waits until it listens or is dead already.
+    pub fn start(&mut self, death: Option<Death>) {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("bridge.log"))
+            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
+        command
+            .args(["serve", "--config", &self.settings])
+            .current_dir(&self.folder)
+            .env("DRAWBRIDGE_LEASE_SECONDS", "3")
+            .stdout(Stdio::null())
+            .stderr(log);
+        if let Some(Death { point, passings }) = death {
+            let asked = format!("{}:{passings}", point.as_str());
+            command.env("DRAWBRIDGE_FAILPOINT", asked);
+        }
+        self.child = Some(command.spawn().unwrap());
+        let began = Instant::now();
+        while !self.is_dead() && TcpStream::connect(self.address).is_err() {
+            assert!(began.elapsed() < PATIENCE, "the bridge does not listen");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Whether its process has ended.
+    pub fn is_dead(&mut self) -> bool {
+        match &mut self.child {
+            None => true,
+            Some(child) => {
+                let ended = child.try_wait().unwrap();
+                if let Some(status) = ended {
+                    use std::os::unix::process::ExitStatusExt as _;
+                    assert_eq!(status.signal(), Some(9), "it ends by SIGKILL only");
+                    self.child = None;
+                }
+                ended.is_some()
+            }
+        }
+    }
+
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Runs a subcommand to its end, and answers what it printed.
+pub fn command(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_drawbridge"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a subcommand that is to die at this point. Answers whether it did.
+pub fn kill_command(folder: &Path, arguments: &[&str], point: Point) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    let output = Command::new(env!("CARGO_BIN_EXE_drawbridge"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("DRAWBRIDGE_FAILPOINT", point.as_str())
+        .output()
+        .unwrap();
+    output.status.signal() == Some(9)
+}
+
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .unwrap()
+}

@@ -1,5 +1,6 @@
 //! Wiring only: settings to systems, desks, reception, rounds, front door and messenger.
 
+mod start;
 mod telling;
 
 use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
@@ -8,7 +9,7 @@ use drawbridge_sdk::{BuildContext, Connector};
 use tokio::sync::{Notify, watch};
 use tower::limit::GlobalConcurrencyLimitLayer;
 
-pub use self::telling::Telling;
+pub use self::{start::find_missing_systems, telling::Telling};
 use crate::{
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
@@ -310,6 +311,9 @@ impl Bridge {
         loop {
             if let Err(error) = intake.replan_due().await {
                 tracing::warn!(%error, "could not look whose time has come");
+            }
+            if let Err(error) = self.store.note_progress().await {
+                tracing::warn!(%error, "could not note how far the ledgers have come: a restore may go unnoticed");
             }
             tokio::select! {
                 () = tokio::time::sleep(REPLAN_EVERY) => {}

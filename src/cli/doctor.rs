@@ -56,10 +56,10 @@ impl Doctor {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
         let settings = self.config.load()?;
         let store = open_store(&settings).await?;
-        let mut findings = vec![Finding::new(
-            "database",
-            Ok("open, tables up to date".to_owned()),
-        )];
+        let mut findings = vec![
+            Finding::new("database", check_database(&store).await?),
+            Finding::new("opens", check_opens(&store).await?),
+        ];
         for practice in &settings.practices {
             let says = check_chain(&store, &practice.name)
                 .await
@@ -69,9 +69,11 @@ impl Doctor {
                 says.and_then(|says| says),
             ));
             findings.extend(name_break_glass(practice));
-            findings.extend(check_retired(&settings, &store, &practice.name).await?);
             findings.extend(check_returns(&store, &practice.name).await?);
             findings.extend(check_events(&store, &practice.name).await?);
+        }
+        for text in app::find_missing_systems(&settings, &store).await? {
+            findings.push(Finding::new("settings", Err(text)));
         }
         if settings.events.is_some() {
             let key =
@@ -104,7 +106,7 @@ impl Doctor {
 }
 
 /// Recomputes the practice's chain from its first record.
-async fn check_chain(
+pub(super) async fn check_chain(
     store: &Store,
     practice: &PracticeName,
 ) -> Result<Result<String, String>, StoreError> {
@@ -122,31 +124,26 @@ async fn check_chain(
     Ok(Ok(format!("{} records, intact", records.len())))
 }
 
-/// Doors into systems that the settings no longer name.
-async fn check_retired(
-    settings: &Settings,
-    store: &Store,
-    practice: &PracticeName,
-) -> Result<Vec<Finding>, CliError> {
-    let known: Vec<&str> = app::practice(settings, practice)
-        .map(|practice| {
-            practice
-                .systems
-                .iter()
-                .map(|system| system.name.as_str())
-                .collect()
-        })
-        .unwrap_or_default();
-    let systems = store.list_systems_with_doors(practice).await?;
-    Ok(systems
-        .into_iter()
-        .filter(|system| !known.contains(&system.as_str()))
-        .map(|system| {
-            let problem =
-                "has doors but is not in the settings: put it back, or mark it `retired = true`";
-            Finding::new(format!("system {system}"), Err(problem.to_owned()))
-        })
-        .collect())
+/// Opens, reads the whole file, and finds the tables up to date.
+async fn check_database(store: &Store) -> Result<Result<String, String>, StoreError> {
+    let found = store.check_integrity().await?;
+    Ok(match found.first() {
+        None => Ok("open, whole, tables up to date".to_owned()),
+        Some(first) => Err(format!(
+            "damaged ({first}): stop the server, and `drawbridge restore` the latest copy that passes `--verify`"
+        )),
+    })
+}
+
+/// After a restore opens wait for somebody who looks at the sources.
+async fn check_opens(store: &Store) -> Result<Result<String, String>, StoreError> {
+    Ok(match store.find_opens_wait().await? {
+        None => Ok("go on".to_owned()),
+        Some(since) => Err(format!(
+            "nothing is opened since {since}, when the database was restored: compare with the identity provider, then \
+             sign with `drawbridge restored`"
+        )),
+    })
 }
 
 /// Accounts for emergencies are always listed.

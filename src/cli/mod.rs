@@ -16,6 +16,7 @@ mod health;
 mod output;
 mod people;
 mod plan;
+mod restore;
 mod retry;
 mod returns;
 mod serve;
@@ -93,6 +94,10 @@ enum Command {
     Migrate(backup::Migrate),
     /// Copy the database into one file while it is in use
     Backup(backup::Backup),
+    /// Put a copy in the database's place, or check that one could
+    Restore(restore::Restore),
+    /// Sign that the sources were looked at after a restore
+    Restored(restore::Restored),
     /// Ask a running server whether it is well; for container health checks
     Health(health::Health),
 }
@@ -122,6 +127,8 @@ impl Cli {
             Command::Evidence(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
+            Command::Restored(command) => command.run().await,
             Command::Health(command) => command.run().await,
         }
     }

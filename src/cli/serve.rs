@@ -44,6 +44,11 @@ impl Serve {
         if bridge.store.dialect() == Dialect::Sqlite {
             bridge.store.release_all_leases().await?;
         }
+        let missing = app::find_missing_systems(&settings, &bridge.store).await?;
+        if !missing.is_empty() {
+            return Err(CliError::Configuration(missing.join("\n")));
+        }
+        bridge.take_stock(&settings).await?;
         let stop = lifecycle::stop_signal();
         let rounds = (!self.no_rounds).then(|| {
             let (bridge, stop) = (bridge.clone(), stop.clone());

@@ -15,6 +15,7 @@ pub mod desk;
 pub mod doors;
 mod groups;
 pub mod human;
+pub mod moved;
 pub mod returns;
 mod tell;
 mod users;

@@ -8,6 +8,7 @@ use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
     doors::{door_columns, door_of},
+    moves::OPENS_WAIT,
     statement::Statement,
 };
 use crate::{
@@ -53,7 +54,8 @@ impl Store {
 
     /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
     ///
-    /// Closes come first. An open waits until each of the person's closes was tried once. While the
+    /// Closes come first. An open waits until each of the person's closes was tried once, and after a
+    /// restore until somebody signs. While the
     /// system `is_unreachable`, everything waits for its probe but closes that were never tried, and
     /// those that have waited for a quarter of an hour: the probe may be wrong.
     ///
@@ -77,6 +79,8 @@ impl Store {
                    AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
                        SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
                        AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL))
+                   AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
+                       SELECT 1 FROM install WHERE key = '{OPENS_WAIT}'))
                    {untried}
                  ORDER BY CASE WHEN d.wanted = 'closed' THEN 0 ELSE 1 END, d.next_try LIMIT $5 {skip_locked})
              UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}

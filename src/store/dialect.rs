@@ -131,6 +131,7 @@ impl Dialect {
             ("events", include_str!("migrations/events.sql")),
             ("returns", include_str!("migrations/returns.sql")),
             ("brake", include_str!("migrations/brake.sql")),
+            ("moves", include_str!("migrations/moves.sql")),
         ];
         (1..)
             .zip(steps)

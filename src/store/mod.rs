@@ -6,6 +6,7 @@
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`], [`returns`]: the ledger, cases, and returns that wait
+//! - [`moves`]: what moved since the last start: systems, and the database itself
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
@@ -21,6 +22,7 @@ pub mod events;
 mod kept_tokens;
 mod line;
 mod lower;
+pub mod moves;
 pub mod persons;
 pub mod records;
 pub mod resources;

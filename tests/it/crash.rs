@@ -7,6 +7,7 @@ mod bridge;
 mod checker;
 mod outage;
 mod practice;
+mod restore;
 mod vendor;
 
 use std::{collections::BTreeMap, time::Duration};

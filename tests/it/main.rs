@@ -15,6 +15,7 @@ mod crash;
 mod events_told;
 mod fuzzed;
 mod listener;
+mod moved;
 mod one_door;
 mod returns;
 mod rounds_closing;

@@ -68,8 +68,19 @@ suite!(
     a_claim_is_held_by_one_worker,
     an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
+    the_same_database_is_not_a_restored_one,
     a_whole_departure_is_carried_through,
 );
+
+async fn the_same_database_is_not_a_restored_one(app: &TestApp) {
+    let at_first = app.store.find_restore().await.unwrap();
+    app.hire("nina", "Nurse").await;
+    app.store.note_progress().await.unwrap();
+    app.hire("sam", "Nurse").await;
+
+    assert_eq!(at_first, None);
+    assert_eq!(app.store.find_restore().await.unwrap(), None);
+}
 
 async fn a_user_comes_back_as_it_was_written(app: &TestApp) {
     let id = app.hire("Nina", "Nurse").await;

@@ -27,6 +27,7 @@ use tokio::{
 
 use crate::store::{
     Dialect,
+    moves::IS_A_COPY,
     row::{Row, SqliteRow},
     statement::{Statement, Value},
 };
@@ -136,10 +137,18 @@ impl File {
         }
     }
 
-    /// Copies the database into one file, as of now.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Copies the database into one file, as of now, and has it say that it is a copy.
     pub(in crate::store) fn copy_to(&self, to: &Path) -> rusqlite::Result<()> {
         let connection = self.connect()?;
         at_length(|| connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]))?;
+        let copy = Connection::open(to)?;
+        let now = Dialect::Sqlite.time_in(0);
+        let sql = format!("INSERT OR REPLACE INTO install (key, value) VALUES (?1, {now})");
+        copy.execute(&sql, [IS_A_COPY])?;
         Ok(())
     }
 

@@ -72,7 +72,12 @@ impl Bridge {
                 let ended = child.try_wait().unwrap();
                 if let Some(status) = ended {
                     use std::os::unix::process::ExitStatusExt as _;
-                    assert_eq!(status.signal(), Some(9), "it ends by SIGKILL only");
+                    assert_eq!(
+                        status.signal(),
+                        Some(9),
+                        "it ends by SIGKILL only: {}",
+                        last_words(&self.folder)
+                    );
                     self.child = None;
                 }
                 ended.is_some()
@@ -99,6 +104,13 @@ impl Drop for Bridge {
             let _ = child.wait();
         }
     }
+}
+
+/// The end of the log.
+fn last_words(folder: &Path) -> String {
+    let log = std::fs::read_to_string(folder.join("bridge.log")).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
 /// Runs a subcommand to its end, and answers what it printed.

@@ -175,7 +175,9 @@ impl Practice {
         let path = format!("/Users/{id}");
         match self.ask(Method::PATCH, &path, Some(body)).await {
             Some((200 | 204, _)) => {
-                self.acknowledged.push(login.to_owned());
+                if !self.acknowledged.iter().any(|known| known == login) {
+                    self.acknowledged.push(login.to_owned());
+                }
                 true
             }
             None | Some((503, _)) => false,

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use crate::store::Store;
 
-/// `/livez`: the process answers. `/readyz`: the database answers too.
+/// `/livez`: the process answers. `/readyz`: the database answers too, and takes what is written.
 pub fn router(store: Store) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
@@ -18,7 +18,7 @@ async fn ready(State(store): State<Store>) -> (StatusCode, &'static str) {
         Ok(()) => (StatusCode::OK, "ok"),
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer",
+            "the database does not answer, or cannot be written",
         ),
     }
 }

@@ -1,6 +1,9 @@
 //! Who works on what, and when.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use drawbridge_sdk::FailureClass;
 use tokio::{
@@ -11,11 +14,12 @@ use tracing::{error, info, warn};
 
 use super::{
     call::{Kind, bounded},
+    notes,
     systems::{System, Systems},
     work::work,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, Steps},
     door::Door,
     failpoint::{self, Point},
     ids::{PracticeName, SystemName},
@@ -37,16 +41,19 @@ pub struct Rounds {
     pub(super) wake: Arc<Notify>,
     /// Who holds the leases this bridge takes.
     pub(super) owner: String,
+    steps: Mutex<Steps>,
 }
 
 impl Rounds {
     /// The rounds over these systems. `wake` is rung when a wish was made.
     pub fn new(store: Store, clock: Arc<dyn Clock>, systems: Systems, wake: Arc<Notify>) -> Self {
+        let steps = Mutex::new(Steps::watch(clock.as_ref()));
         Self {
             store,
             clock,
             systems,
             wake,
+            steps,
             owner: uuid::Uuid::now_v7().to_string(),
         }
     }
@@ -101,6 +108,7 @@ impl Rounds {
 
     /// Claims what is due, as far as each system has places free, and starts working on it.
     async fn dispatch(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<(), StoreError> {
+        self.follow_the_clock().await?;
         self.probe_unreachable_systems(running);
         let now = self.clock.now();
         for (practice, name) in self.store.find_due_systems(now).await? {
@@ -116,6 +124,27 @@ impl Rounds {
                     warn!(system.name = %name, %error, "could not claim doors of a system")
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// When somebody has set the clock, what waits for a time goes with it: what was sent may land for
+    /// as long as before, and a retry comes when it would have.
+    async fn follow_the_clock(&self) -> Result<(), StoreError> {
+        let step = {
+            let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+            steps.look(self.clock.as_ref())
+        };
+        let Some(step) = step else {
+            return Ok(());
+        };
+        warn!(expected = %step.expected, found = %step.found,
+            "the clock was set: what waits goes with it, and the evidence says so");
+        for practice in self.systems.practices() {
+            let mut tx = self.store.begin(&practice, step.found).await?;
+            tx.move_times(step).await?;
+            tx.record(notes::clock_was_set(step));
+            tx.commit().await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    clock,
+    clock::{self, Step},
     door::{Attempt, Door, verdict::Verdict},
     evidence::Entry,
     store::attempts::Completion,
@@ -132,4 +132,19 @@ pub(super) fn foreign_accounts(
         "account.has_another_owner",
         json!({"accounts": accounts}),
     )
+}
+
+/// The clock was set: times before and after this record are not of one piece.
+pub(super) fn clock_was_set(step: Step) -> Entry {
+    let mut detail = Map::new();
+    detail.insert("expected".to_owned(), json!(clock::to_text(step.expected)));
+    detail.insert("found".to_owned(), json!(clock::to_text(step.found)));
+    Entry {
+        at: step.found,
+        who: BRIDGE.to_owned(),
+        what: "clock.set",
+        person: None,
+        system: None,
+        detail,
+    }
 }

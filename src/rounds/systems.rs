@@ -1,7 +1,7 @@
 //! The systems of every practice, each with its connector, limits and breaker.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -114,6 +114,14 @@ impl Systems {
     /// The system with this name.
     pub fn get(&self, practice: &PracticeName, name: &SystemName) -> Option<&Arc<System>> {
         self.0.get(&(practice.clone(), name.clone()))
+    }
+
+    /// The practices they belong to.
+    pub fn practices(&self) -> BTreeSet<PracticeName> {
+        self.0
+            .keys()
+            .map(|(practice, _)| practice.clone())
+            .collect()
     }
 
     /// All of them, in no order.

@@ -12,7 +12,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    clock,
+    clock::{self, Step},
     door::Door,
     failpoint,
     ids::{DoorId, PracticeName, SystemName},
@@ -191,6 +191,45 @@ impl WriteTx {
         let statement = Statement::new(sql).bind(practice).bind(id.as_str());
         let row = self.row(statement).await?;
         row.map_or(Ok(false), |row| Ok(row.number("fence")? == fence))
+    }
+
+    /// Has what waits follow a clock that was set. What was sent may land for as long as before (rule
+    /// R6); doors that are not green are due again where the clock went back, rather than later by as
+    /// much; and nothing was answered in what is the future now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn move_times(&mut self, step: Step) -> Result<(), StoreError> {
+        let practice = self.practice().as_str().to_owned();
+        let found = clock::to_text(step.found);
+        let unresolved = Statement::new(
+            "SELECT id, may_land_until FROM attempt
+             WHERE practice = $1 AND resolved = 0 AND may_land_until > $2",
+        )
+        .bind(practice.as_str())
+        .bind(clock::to_text(step.expected));
+        for row in self.rows(unresolved).await? {
+            let left = clock::between(step.expected, row.time("may_land_until")?);
+            let moved = Statement::new(
+                "UPDATE attempt SET may_land_until = $1 WHERE practice = $2 AND id = $3",
+            )
+            .bind(clock::to_text(clock::after(step.found, left)))
+            .bind(practice.as_str())
+            .bind(row.text("id")?);
+            self.later(moved);
+        }
+        for moved in [
+            "UPDATE attempt SET finished = $1 WHERE practice = $2 AND finished > $1",
+            "UPDATE door SET next_try = $1 WHERE practice = $2 AND next_try > $1
+             AND assurance NOT IN ('verified', 'attested')",
+        ] {
+            self.later(
+                Statement::new(moved)
+                    .bind(found.as_str())
+                    .bind(practice.as_str()),
+            );
+        }
+        Ok(())
     }
 
     /// Counts one more call for this wish.

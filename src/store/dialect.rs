@@ -88,7 +88,7 @@ impl Dialect {
     pub(super) const fn on_connect(self) -> &'static [&'static str] {
         match self {
             Self::Sqlite => &[
-                "PRAGMA busy_timeout = 5000",
+                "PRAGMA busy_timeout = 4000",
                 "PRAGMA journal_mode = WAL",
                 "PRAGMA synchronous = FULL",
                 "PRAGMA foreign_keys = ON",

@@ -40,7 +40,10 @@ use std::{
     collections::HashMap,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::ffi;
@@ -131,6 +134,8 @@ pub struct Store {
     the_line: Arc<Line>,
     bookmarks: Arc<bookmarks::Bookmarks>,
     tokens: Arc<KeptTokens>,
+    /// Whether the last change could not be written.
+    is_in_trouble: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -148,6 +153,7 @@ impl Store {
             the_line: Arc::default(),
             bookmarks: Arc::default(),
             tokens: Arc::default(),
+            is_in_trouble: Arc::default(),
         };
         store.migrate().await?;
         Ok(store)
@@ -235,13 +241,24 @@ impl Store {
         }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and takes what is written: after a change could not be written,
+    /// that is tried.
     ///
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.rows(Statement::new("SELECT 1 AS one")).await?;
+        if self.is_in_trouble.load(Ordering::Relaxed) {
+            self.try_to_write().await?;
+            self.is_in_trouble.store(false, Ordering::Relaxed);
+        }
         Ok(())
+    }
+
+    fn note_trouble(&self, error: &StoreError) {
+        if matches!(error, StoreError::Unavailable(_)) {
+            self.is_in_trouble.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Copies a SQLite database into one file while it is in use. The file must not exist.

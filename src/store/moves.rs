@@ -20,6 +20,9 @@ pub(super) const OPENS_WAIT: &str = "opens_wait_since";
 /// Stands in every copy that `backup` made.
 pub(super) const IS_A_COPY: &str = "is_a_copy_of";
 
+/// Written to see whether there is room.
+const ROOM: &str = "room";
+
 /// Which PostgreSQL this is.
 const DATABASE: &str = "database_identity";
 
@@ -152,6 +155,13 @@ impl Store {
             .map(|row| row.text("integrity_check"))
             .collect::<Result<_, _>>()?;
         Ok(found.into_iter().filter(|text| text != "ok").collect())
+    }
+
+    /// Writes something that needs room, and takes it back.
+    pub(super) async fn try_to_write(&self) -> Result<(), StoreError> {
+        let text = "x".repeat(64 * 1024);
+        self.set_install_value(ROOM, &text).await?;
+        self.remove_install_value(ROOM).await
     }
 
     /// The practices the database knows.

@@ -8,7 +8,6 @@ use super::{
     Dialect, Store, StoreError,
     book::{Counts, Page},
     database::Reads,
-    kept_tokens::KeptTokens,
     line::Turn,
     row::Row,
     statement::Statement,
@@ -28,7 +27,7 @@ pub struct WriteTx {
     applied_roles: Option<Arc<str>>,
     now: Timestamp,
     page: Page,
-    tokens: Arc<KeptTokens>,
+    store: Store,
     has_revoked: bool,
 }
 
@@ -43,7 +42,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<WriteTx, StoreError> {
         let line = self.line(practice);
-        let mut turn = line.turn(&self.database, self.dialect).await?;
+        let turn = line.turn(&self.database, self.dialect).await;
+        let mut turn = turn.inspect_err(|error| self.note_trouble(error))?;
         let applied_roles = turn.book(practice).await?.applied_roles.clone();
         Ok(WriteTx {
             turn,
@@ -51,7 +51,7 @@ impl Store {
             applied_roles,
             now,
             page: Page::default(),
-            tokens: Arc::clone(&self.tokens),
+            store: self.clone(),
             has_revoked: false,
         })
     }
@@ -125,19 +125,19 @@ impl WriteTx {
             practice,
             applied_roles,
             page,
-            tokens,
+            store,
             has_revoked,
             ..
         } = self;
-        turn.done(|books| {
+        let done = turn.done(|books| {
             if let Some(book) = books.get_mut(&practice) {
                 book.applied_roles = applied_roles;
                 book.add(page);
             }
-        })
-        .await?;
+        });
+        done.await.inspect_err(|error| store.note_trouble(error))?;
         if has_revoked {
-            tokens.forget();
+            store.tokens.forget();
         }
         Ok(())
     }

@@ -31,5 +31,6 @@ mod scim_lists;
 mod scim_raw;
 #[cfg(feature = "real-systems")]
 mod scim_suites;
+mod store_faults;
 mod store_suite;
 mod support;

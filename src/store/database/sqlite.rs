@@ -32,8 +32,9 @@ use crate::store::{
     statement::{Statement, Value},
 };
 
-/// How long to wait for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for another process that writes. A disable that is refused for it waits once more
+/// to be recorded, and the identity provider is answered within ten seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How many statements a connection keeps prepared.
 const PREPARED: usize = 128;

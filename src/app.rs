@@ -1,11 +1,13 @@
 //! Wiring only: settings to systems, desks, reception, rounds, front door and messenger.
 
+mod metrics;
 mod start;
 mod telling;
 
 use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use drawbridge_sdk::{BuildContext, Connector};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Notify, watch};
 use tower::limit::GlobalConcurrencyLimitLayer;
 
@@ -328,18 +330,37 @@ impl Bridge {
         }
     }
 
+    /// The page of the metrics.
+    pub fn metrics(&self, counted: PrometheusHandle, settings: &Settings) -> axum::Router {
+        metrics::router(metrics::Page {
+            counted,
+            store: self.store.clone(),
+            systems: self.rounds.systems().clone(),
+            practices: settings
+                .practices
+                .iter()
+                .map(|practice| practice.name.clone())
+                .collect(),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
     /// The routes of the listener: the front door, and whether the bridge is well.
     pub fn router(&self, settings: &Settings) -> axum::Router {
         let at_a_time = GlobalConcurrencyLimitLayer::new(settings.limits.concurrency);
-        let front_door = crate::scim::router(crate::scim::FrontDoor::new(
+        let mut front_door = crate::scim::router(crate::scim::FrontDoor::new(
             self.store.clone(),
             self.intake.clone(),
             settings,
             Arc::clone(&self.clock),
-        ))
-        .layer(at_a_time)
-        // Health is answered however busy the front door is.
-        .merge(crate::lifecycle::router(self.store.clone()));
+        ));
+        if settings.metrics_listen.is_some() {
+            front_door = front_door.layer(axum::middleware::from_fn(metrics::count_request));
+        }
+        let front_door = front_door
+            .layer(at_a_time)
+            // Health is answered however busy the front door is.
+            .merge(crate::lifecycle::router(self.store.clone()));
         match &self.telling {
             Some(telling) => {
                 let clock = Arc::clone(&self.clock);

@@ -1,5 +1,7 @@
 //! Logs: JSON or text on standard error, fields instead of prose, never a person's name.
 
+pub mod metrics;
+
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Starts logging. `DRAWBRIDGE_LOG` chooses what (default `info`), `DRAWBRIDGE_LOG_FORMAT=json` how.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tracing::{info, warn};
 
 use super::{CliError, Exit, setup::ConfigArg};
@@ -50,6 +50,7 @@ impl Serve {
         }
         bridge.take_stock(&settings).await?;
         let stop = lifecycle::stop_signal();
+        let metrics = serve_metrics(&settings, &bridge, stop.clone()).await?;
         let rounds = (!self.no_rounds).then(|| {
             let (bridge, stop) = (bridge.clone(), stop.clone());
             tokio::spawn(async move { bridge.run(stop).await })
@@ -58,12 +59,35 @@ impl Serve {
             warn!("no system is called: doors stay as they are");
         }
         listen(&settings, &bridge, stop).await?;
-        if let Some(rounds) = rounds {
-            let _ = rounds.await;
+        for task in [rounds, metrics].into_iter().flatten() {
+            let _ = task.await;
         }
         bridge.store.close().await;
         Ok(Exit::Ok)
     }
+}
+
+/// The metrics, on a listener of their own, where one is asked for.
+async fn serve_metrics(
+    settings: &Settings,
+    bridge: &Bridge,
+    stop: watch::Receiver<bool>,
+) -> Result<Option<JoinHandle<()>>, CliError> {
+    let Some(address) = settings.metrics_listen else {
+        return Ok(None);
+    };
+    let counted = telemetry::metrics::start().map_err(CliError::Problem)?;
+    let socket = TcpListener::bind(address).await.map_err(|error| {
+        CliError::Unreachable(format!(
+            "cannot listen on {address} for metrics: {error}: choose another `metrics_listen`"
+        ))
+    })?;
+    let router = bridge.metrics(counted, settings);
+    let limits = settings.limits;
+    info!(%address, "metrics at http://{address}/metrics");
+    Ok(Some(tokio::spawn(async move {
+        listener::serve(socket, None, &limits, router, stop).await;
+    })))
 }
 
 async fn listen(

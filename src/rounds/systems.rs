@@ -86,6 +86,11 @@ impl System {
         Arc::clone(&self.connector.0)
     }
 
+    /// Whether it answered lately, as far as anybody asked.
+    pub fn is_reachable(&self) -> bool {
+        !self.breaker().is_open()
+    }
+
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }

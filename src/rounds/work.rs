@@ -23,6 +23,7 @@ use crate::{
     failpoint::{self, Point},
     ids::AttemptId,
     store::{StoreError, WriteTx, attempts::Completion, doors::Lease},
+    telemetry::metrics,
 };
 
 /// How recently some account must have been verified on a system for an empty answer to count.
@@ -177,6 +178,13 @@ async fn conclude(
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
     let completion = completion_of(&answer);
+    let result = completion
+        .failure
+        .as_ref()
+        .map_or(completion.result, |(class, _)| *class);
+    let took = clock::between(attempt.started, now);
+    let whose = (&door.practice, &door.system);
+    metrics::count_attempt(whose, attempt.action.as_str(), result, took);
     tx.complete_attempt(&attempt.id, &completion);
     tx.record(notes::completed(door, attempt, &completion, now));
     if let Ok(outcome) = &answer {

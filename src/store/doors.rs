@@ -200,6 +200,53 @@ impl Store {
     }
 }
 
+/// Doors into one system that shall be shut and are not green.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unclosed {
+    /// Whose.
+    pub practice: PracticeName,
+    /// Into what.
+    pub system: SystemName,
+    /// How many.
+    pub doors: usize,
+    /// How many of them are past their deadline; those that are merely blind never are.
+    pub overdue: usize,
+    /// Since when the oldest of them shall be shut.
+    pub oldest: jiff::Timestamp,
+}
+
+impl Store {
+    /// How many doors shall be shut and are not green, of every practice and system that has any.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_unclosed_doors(
+        &self,
+        now: jiff::Timestamp,
+    ) -> Result<Vec<Unclosed>, StoreError> {
+        let statement = Statement::new(
+            "SELECT practice, system, COUNT(*) AS doors, MIN(wanted_at) AS oldest,
+                 COUNT(CASE WHEN deadline < $1 AND NOT (seen = 'absent' AND assurance = 'unproven'
+                     AND seen_at >= wanted_at) THEN 1 END) AS overdue
+             FROM door WHERE wanted = 'closed' AND assurance NOT IN ('verified', 'attested')
+             GROUP BY practice, system",
+        )
+        .bind(clock::to_text(now));
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Unclosed {
+                    practice: row.text("practice")?.into(),
+                    system: row.text("system")?.into(),
+                    doors: usize::try_from(row.number("doors")?).unwrap_or(usize::MAX),
+                    overdue: usize::try_from(row.number("overdue")?).unwrap_or(usize::MAX),
+                    oldest: row.time("oldest")?,
+                })
+            })
+            .collect()
+    }
+}
+
 impl WriteTx {
     /// Every door of a person, as of this transaction.
     ///

@@ -3,12 +3,12 @@
 //!
 //! A share of the kills runs with every test; `scripts/crash.sh` runs a thousand and more.
 
-mod bridge;
+pub mod bridge;
 mod checker;
 mod outage;
-mod practice;
+pub mod practice;
 mod restore;
-mod vendor;
+pub mod vendor;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -17,6 +17,8 @@ mod fuzzed;
 mod listener;
 mod moved;
 mod one_door;
+#[cfg(unix)]
+mod operating;
 mod returns;
 mod rounds_closing;
 mod rounds_failures;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use drawbridge::failpoint::Point;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::Instant;
 
 /// Longest anything here may take before the test says that it hangs.
@@ -87,6 +88,14 @@ impl Bridge {
 
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::id)
+    }
+
+    /// Asks it to stop, and answers how it ended.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+        kill_process(pid, Signal::TERM).unwrap();
+        child.wait().unwrap().code()
     }
 
     pub fn kill(&mut self) {

@@ -36,7 +36,7 @@ impl From<StoreError> for CliError {
             StoreError::Url(_) | StoreError::InUse(_) | StoreError::File { .. } => {
                 Self::Configuration(error.to_string())
             }
-            StoreError::Corrupt(_) => Self::Integrity(error.to_string()),
+            StoreError::Corrupt(_) | StoreError::Tables(_) => Self::Integrity(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Taken(_) => {
                 Self::Unreachable(error.to_string())
             }

@@ -1,9 +1,9 @@
 //! `drawbridge serve`
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::Instant};
 use tracing::{info, warn};
 
 use super::{CliError, Exit, setup::ConfigArg};
@@ -12,9 +12,12 @@ use crate::{
     clock::SystemClock,
     config::Settings,
     lifecycle, listener,
-    store::{Dialect, ServerLock},
+    store::{Dialect, ServerLock, StoreError},
     telemetry, tls,
 };
+
+/// How long a database that does not answer is waited for at the start.
+const DATABASE_STARTS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Take changes from the identity provider and carry them to every system.
 #[derive(Debug, Args)]
@@ -40,7 +43,7 @@ impl Serve {
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
-        let bridge = Bridge::build(&settings, Arc::new(SystemClock)).await?;
+        let bridge = build(&settings).await?;
         if bridge.store.dialect() == Dialect::Sqlite {
             bridge.store.release_all_leases().await?;
         }
@@ -64,6 +67,21 @@ impl Serve {
         }
         bridge.store.close().await;
         Ok(Exit::Ok)
+    }
+}
+
+/// Puts the bridge together. A database that does not answer is waited for: after a power cut it may
+/// start later than the bridge does.
+async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
+    let began = Instant::now();
+    loop {
+        match Bridge::build(settings, Arc::new(SystemClock)).await {
+            Err(StoreError::Unavailable(why)) if began.elapsed() < DATABASE_STARTS_WITHIN => {
+                warn!(why, "the database does not answer yet: trying again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            done => return done,
+        }
     }
 }
 

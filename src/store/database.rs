@@ -5,7 +5,7 @@ mod sqlite;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{PgPool, migrate::MigrateError, postgres::PgPoolOptions};
 
 use super::{
     Dialect, StoreError, create_private, row::Row, sqlite_path, statement::Statement,
@@ -80,7 +80,10 @@ impl Database {
             Self::Sqlite(file) => sqlite::migrate(file).await,
             Self::Postgres(pool) => Dialect::Postgres.migrator().run(pool).await,
         };
-        done.map_err(|error| StoreError::Unavailable(error.to_string()))
+        done.map_err(|error| match error {
+            MigrateError::Execute(error) => error.into(),
+            other => StoreError::Tables(other.to_string()),
+        })
     }
 
     /// The rows a statement answers. SQLite refuses one that writes; PostgreSQL commits it.

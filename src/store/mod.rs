@@ -69,6 +69,9 @@ pub enum StoreError {
     /// The database is locked, full or out of reach; nothing was written.
     #[error("the database did not answer: {0}")]
     Unavailable(String),
+    /// The tables cannot be brought up to date: made by a newer version, or changed by hand.
+    #[error("the tables cannot be brought up to date: {0}")]
+    Tables(String),
     /// A unique value is taken: the name of the index says which.
     #[error("a value that must be unique is taken: {0}")]
     Taken(String),

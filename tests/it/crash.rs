@@ -4,7 +4,7 @@
 //! A share of the kills runs with every test; `scripts/crash.sh` runs a thousand and more.
 
 pub mod bridge;
-mod checker;
+pub mod checker;
 mod outage;
 pub mod practice;
 mod restore;
@@ -180,6 +180,52 @@ async fn two_bridges_over_one_postgresql_lose_nothing_whichever_is_killed() {
     kill_again_and_again(&mut practice, kills_asked_for() / OF_TWO_BRIDGES).await;
 
     check(&practice).await;
+}
+
+#[cfg(feature = "real-systems")]
+#[tokio::test(flavor = "multi_thread")]
+async fn r3_a_bridge_that_was_held_up_past_its_lease_does_no_harm_when_it_goes_on() {
+    let server = drawbridge_conformance::RealSystem::start("postgres");
+    let mut practice = Practice::new(1, 2, Some(server.var("POSTGRES_URL")));
+    practice.bridges[0].start(None);
+    let id = practice.hire("nina").await.unwrap();
+    let until = async |what: &str, practice: &Practice, is_so: &dyn Fn(&Practice) -> bool| {
+        let began = Instant::now();
+        while !is_so(practice) {
+            assert!(began.elapsed() < PATIENCE, "{what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    until("she has an account", &practice, &|practice| {
+        practice.vendors[0].is_active("nina") == Some(true)
+    })
+    .await;
+
+    // The close takes effect, and whoever sent it hears of it only much later.
+    let victim = practice.bridges[0].pid().unwrap();
+    practice.vendors[0].set_pause(Trap::BeforeAnswer, victim);
+    let is_acknowledged = practice.disable("nina", &id).await;
+    until("it is held up", &practice, &|practice| {
+        practice.vendors[0].has_sprung()
+    })
+    .await;
+    practice.bridges[1].start(None);
+    if !is_acknowledged {
+        assert!(practice.disable("nina", &id).await);
+    }
+    let took = practice
+        .wait_until_all_are_out(&[0], Duration::from_secs(60))
+        .await;
+    let calls = practice.vendors[0].journal().len();
+    practice.bridges[0].go_on();
+    let sam = practice.hire("sam").await.unwrap();
+    assert!(practice.disable("sam", &sam).await);
+    practice
+        .wait_until_all_are_out(&[0], Duration::from_secs(60))
+        .await;
+
+    checker::check(&practice).await;
+    println!("the other bridge proved it shut {took:?} after its start, and {calls} calls in all");
 }
 
 #[tokio::test(flavor = "multi_thread")]

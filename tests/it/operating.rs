@@ -5,6 +5,8 @@ use std::{path::Path, time::Duration};
 use drawbridge::store::sqlite_path;
 use tokio::time::Instant;
 
+#[cfg(feature = "real-systems")]
+use crate::crash::{bridge::last_words, checker};
 use crate::crash::{
     bridge::{PATIENCE, free_address},
     practice::Practice,
@@ -113,4 +115,42 @@ async fn asked_to_stop_it_ends_in_time_and_gives_its_leases_back() {
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(25), "{took:?}");
     assert_eq!(leased, 0);
+}
+
+#[cfg(feature = "real-systems")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_starts_later_is_waited_for_and_its_restart_loses_nothing() {
+    let server = drawbridge_conformance::RealSystem::start("postgres");
+    let mut practice = Practice::new(1, 1, Some(server.var("POSTGRES_URL")));
+    server.stop();
+    practice.bridges[0].launch(None);
+    let began = Instant::now();
+    while !last_words(practice.folder.path()).contains("does not answer yet") {
+        assert!(began.elapsed() < PATIENCE && !practice.bridges[0].is_dead());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.start_again();
+    practice.bridges[0].wait_until_it_listens();
+    let id = practice.hire("nina").await.unwrap();
+
+    server.stop();
+    let while_it_is_gone = practice.disable("nina", &id).await;
+    server.start_again();
+    let began = Instant::now();
+    while !practice.disable("nina", &id).await {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "the database is back and nobody notices"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    assert!(
+        !while_it_is_gone,
+        "nothing is acknowledged that is not durable"
+    );
+    practice
+        .wait_until_all_are_out(&[0], Duration::from_secs(60))
+        .await;
+    checker::check(&practice).await;
 }

@@ -41,6 +41,11 @@ impl Bridge {
 
     /// Starts it, and waits until it listens or is dead already.
     pub fn start(&mut self, death: Option<Death>) {
+        self.launch(death);
+        self.wait_until_it_listens();
+    }
+
+    pub fn launch(&mut self, death: Option<Death>) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -58,6 +63,9 @@ impl Bridge {
             command.env("DRAWBRIDGE_FAILPOINT", asked);
         }
         self.child = Some(command.spawn().unwrap());
+    }
+
+    pub fn wait_until_it_listens(&mut self) {
         let began = Instant::now();
         while !self.is_dead() && TcpStream::connect(self.address).is_err() {
             assert!(began.elapsed() < PATIENCE, "the bridge does not listen");
@@ -98,6 +106,12 @@ impl Bridge {
         child.wait().unwrap().code()
     }
 
+    /// Lets it go on after it was held up.
+    pub fn go_on(&self) {
+        let pid = self.pid().and_then(|id| i32::try_from(id).ok());
+        kill_process(pid.and_then(Pid::from_raw).unwrap(), Signal::CONT).unwrap();
+    }
+
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -116,7 +130,7 @@ impl Drop for Bridge {
 }
 
 /// The end of the log.
-fn last_words(folder: &Path) -> String {
+pub fn last_words(folder: &Path) -> String {
     let log = std::fs::read_to_string(folder.join("bridge.log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")

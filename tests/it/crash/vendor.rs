@@ -65,7 +65,7 @@ struct Account {
 struct Records {
     accounts: BTreeMap<String, Account>,
     journal: Vec<Note>,
-    trap: Option<(Trap, Pid)>,
+    trap: Option<(Trap, Pid, Signal)>,
 }
 
 #[derive(Default)]
@@ -140,8 +140,16 @@ impl Vendor {
 
     /// Kills this process once, the next time it does this.
     pub fn set_trap(&self, trap: Trap, victim: u32) {
-        let pid = i32::try_from(victim).ok().and_then(Pid::from_raw).unwrap();
-        self.shared.lock().trap = Some((trap, pid));
+        self.shared.lock().trap = Some((trap, process(victim), Signal::KILL));
+    }
+
+    /// The same, but it is held up and goes on when it is told to.
+    pub fn set_pause(&self, trap: Trap, victim: u32) {
+        self.shared.lock().trap = Some((trap, process(victim), Signal::STOP));
+    }
+
+    pub fn has_sprung(&self) -> bool {
+        self.shared.lock().trap.is_none()
     }
 
     pub fn take_trap_away(&self) {
@@ -189,12 +197,16 @@ impl Records {
 
     /// Whether the caller was killed just now, and gets no answer.
     fn springs(&mut self, trap: Trap) -> bool {
-        let Some((_, pid)) = self.trap.take_if(|(set, _)| *set == trap) else {
+        let Some((_, pid, signal)) = self.trap.take_if(|(set, ..)| *set == trap) else {
             return false;
         };
-        let _ = kill_process(pid, Signal::KILL);
+        let _ = kill_process(pid, signal);
         true
     }
+}
+
+fn process(id: u32) -> Pid {
+    i32::try_from(id).ok().and_then(Pid::from_raw).unwrap()
 }
 
 fn router(shared: Arc<Shared>) -> Router {

@@ -126,6 +126,38 @@ async fn an_answer_cut_in_the_middle_may_have_landed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_drips_ends_in_time_and_may_have_landed() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
+    for (said, drop) in [
+        // A body byte by byte, and a header that never ends.
+        (format!("{head}Content-Length: 100000\r\n\r\n{{"), b' '),
+        (format!("{head}X-More: "), b'x'),
+    ] {
+        let server = Server::answering(vec![Reply::Dripping(said.into_bytes(), drop)]).await;
+
+        let failures = timeout(Duration::from_secs(4), both(&server))
+            .await
+            .expect("within two calls");
+
+        may_still_land(&failures);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_may_have_landed() {
+    let whole = answer(
+        200,
+        "Content-Type: application/json\r\n",
+        r#"{"active":false}"#,
+    );
+    for sent in [0, 10, whole.len() - 5] {
+        let server = Server::answering(vec![Reply::Reset(whole[..sent].to_vec())]).await;
+
+        may_still_land(&both(&server).await);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_http_may_have_landed() {
     let server = Server::saying(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec()).await;
 

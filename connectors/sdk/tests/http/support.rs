@@ -18,7 +18,7 @@ use drawbridge_sdk::{
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
@@ -28,6 +28,10 @@ pub enum Reply {
     Bytes(Vec<u8>),
     /// Nothing, for as long as the client waits.
     Silence,
+    /// These bytes, then one more again and again, for as long as the client listens.
+    Dripping(Vec<u8>, u8),
+    /// These bytes, then the connection is reset.
+    Reset(Vec<u8>),
 }
 
 /// A server; the last reply is repeated.
@@ -56,6 +60,11 @@ impl Server {
                         // A client that stops listening is what some tests want.
                         Reply::Bytes(bytes) => drop(stream.write_all(bytes).await),
                         Reply::Silence => held.push(stream),
+                        Reply::Dripping(bytes, drop) => drip(stream, bytes, *drop).await,
+                        Reply::Reset(bytes) => {
+                            let _ = stream.write_all(bytes).await;
+                            stream.set_zero_linger().expect("a socket");
+                        }
                     }
                 }
             }
@@ -159,6 +168,16 @@ impl SecretFile {
 impl Drop for SecretFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Writes one byte after the other until the client has gone.
+async fn drip(mut stream: TcpStream, bytes: &[u8], drop: u8) {
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    let mut is_listened_to = stream.write_all(bytes).await.is_ok();
+    while is_listened_to {
+        pace.tick().await;
+        is_listened_to = stream.write_all(&[drop]).await.is_ok();
     }
 }
 

@@ -144,10 +144,12 @@ impl Vendor {
     }
 
     /// The same, but it is held up and goes on when it is told to.
+    #[cfg(feature = "real-systems")]
     pub fn set_pause(&self, trap: Trap, victim: u32) {
         self.shared.lock().trap = Some((trap, process(victim), Signal::STOP));
     }
 
+    #[cfg(feature = "real-systems")]
     pub fn has_sprung(&self) -> bool {
         self.shared.lock().trap.is_none()
     }

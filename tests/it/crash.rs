@@ -13,7 +13,7 @@ pub mod vendor;
 use std::{collections::BTreeMap, time::Duration};
 
 use drawbridge::failpoint::Point;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use self::{
     bridge::{Death, PATIENCE},
@@ -27,6 +27,9 @@ const SHARE: usize = 160;
 /// Of so many kills, one is of two bridges over one PostgreSQL.
 #[cfg(feature = "real-systems")]
 const OF_TWO_BRIDGES: usize = 3;
+
+/// Tests that keep a whole machine busy take turns, so that what they wait for comes in time.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// How the next bridge dies.
 #[derive(Debug, Clone, Copy)]
@@ -164,6 +167,7 @@ async fn check(practice: &Practice) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bridge_that_is_killed_anywhere_loses_nothing_and_claims_nothing_too_early() {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 1, None);
 
     kill_again_and_again(&mut practice, kills_asked_for()).await;
@@ -175,6 +179,7 @@ async fn a_bridge_that_is_killed_anywhere_loses_nothing_and_claims_nothing_too_e
 #[tokio::test(flavor = "multi_thread")]
 async fn two_bridges_over_one_postgresql_lose_nothing_whichever_is_killed() {
     let server = drawbridge_conformance::RealSystem::start("postgres");
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 2, Some(server.var("POSTGRES_URL")));
 
     kill_again_and_again(&mut practice, kills_asked_for() / OF_TWO_BRIDGES).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{checker, practice::Practice};
+use super::{TURN, checker, practice::Practice};
 
 const SYSTEMS: usize = 8;
 const LEAVERS: usize = 100;
@@ -20,6 +20,7 @@ enum Meanwhile {
 }
 
 async fn a_hundred_leave(meanwhile: Meanwhile) {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(SYSTEMS, 1, None);
     practice.start(None);
     let mut people = Vec::new();

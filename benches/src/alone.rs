@@ -10,14 +10,17 @@ use tokio::time::Instant;
 
 use crate::{
     Failure, Plan,
-    load::{self, Ask, Client, Make, Until},
+    load::{self, Ask, Client, Until},
     report::{Report, Spread},
-    rounds::{BARE_SQLITE, COMMITS, by_name, create},
-    servers::{SYSTEMS, Server},
+    rounds::{BARE_SQLITE, COMMITS, by_name, create, leave},
+    servers::{Server, Systems},
 };
 
 /// Departures of each round.
 const DEPARTURES: u64 = 4_000;
+
+/// Systems that somebody who departs while the rounds are held back has a door into.
+const SYSTEMS: usize = 8;
 
 /// Pages at each end of a long list that are looked at.
 const PAGES: usize = 100;
@@ -36,22 +39,13 @@ async fn fill(server: &Server, next: &Arc<AtomicU64>, people: u64) -> Result<Vec
 
 /// A PATCH that disables somebody with a door into each of eight systems, answered once it is durable.
 async fn departures(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
-    let server = Server::drawbridge(plan, true).await?;
+    let server = Server::drawbridge(plan, Systems::HeldBack(SYSTEMS)).await?;
     let next = Arc::default();
     let most = if plan.quick { 50 } else { DEPARTURES };
     let mut reached = Vec::new();
     for _ in 0..plan.rounds {
         let ids = Arc::new(fill(&server, &next, most).await?);
-        let leave: Make = Arc::new(move |number| {
-            Ask {
-            method: "PATCH",
-            path: format!("/Users/{}", ids[number as usize]),
-            body: Some(
-                r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}"#
-                    .to_owned(),
-            ),
-        }
-        });
+        let leave = leave(&ids);
         let first = Arc::default();
         let until = Until::Asked(most);
         let sample = load::run(server.address, &server.token, 16, until, &first, leave).await?;
@@ -74,7 +68,7 @@ async fn departures(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
 
 /// Finding one and walking through all, in a short list and in a long one.
 async fn long_list(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
-    let server = Server::drawbridge(plan, false).await?;
+    let server = Server::drawbridge(plan, Systems::None).await?;
     let next = Arc::default();
     let mut waits = Vec::new();
     let mut filled = 0;
@@ -170,7 +164,7 @@ async fn walk(server: &Server, is_by_cursor: bool) -> Result<Vec<f64>, Failure> 
 
 /// Kills the server right after two hundred creates were answered, while others are under way.
 async fn kills(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
-    let mut server = Server::drawbridge(plan, false).await?;
+    let mut server = Server::drawbridge(plan, Systems::None).await?;
     let next = Arc::default();
     let mut told = 0;
     for number in 1..=plan.kills {

@@ -3,14 +3,18 @@
 //! - `load`: clients that ask as fast as they are answered
 //! - `servers`: who is asked: Drawbridge, a bare axum server, SCIMMY
 //! - `rounds`: the comparisons, alternating between the servers
+//! - `deliveries`: how soon and how often a departure reaches a vendor, beside a loop without a record
+//! - `vendor`: the vendor that is called
 //! - `alone`: what only Drawbridge is asked for: long lists, departures, kill -9
 //! - `report`: medians, ratios and their spread
 
 mod alone;
+mod deliveries;
 mod load;
 mod report;
 mod rounds;
 mod servers;
+mod vendor;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
@@ -27,6 +31,7 @@ type Failure = Box<dyn Error + Send + Sync>;
   scripts/bench.sh                      builds everything, measures, writes docs/benchmarks.md
   scripts/bench.sh --quick              one short round of each: shows that it works, measures nothing
   scripts/bench.sh --people 100000      a shorter long list
+  scripts/bench.sh --only deliveries    one part, shown and not written
 
 Run it on a quiet machine: nothing else may use the disk or the processor.")]
 struct Arguments {
@@ -69,9 +74,23 @@ struct Plan {
     /// One short round of everything.
     #[arg(long)]
     quick: bool,
+    /// Only this part, and nothing is written.
+    #[arg(long)]
+    only: Option<Part>,
     /// Where the report goes.
     #[arg(long, default_value = "docs/benchmarks.md")]
     report: PathBuf,
+}
+
+/// A part of what is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The comparisons with other servers.
+    Peers,
+    /// Departures on their way to a vendor.
+    Deliveries,
+    /// Departures taken in, long lists, memory and kill -9.
+    Alone,
 }
 
 #[tokio::main]
@@ -107,8 +126,15 @@ async fn run(mut plan: Plan) -> Result<(), Failure> {
         .into());
     }
     let mut report = Report::default();
-    rounds::measure(&plan, &mut report).await?;
-    alone::measure(&plan, &mut report).await?;
+    if plan.only.is_none_or(|only| only == Part::Peers) {
+        rounds::measure(&plan, &mut report).await?;
+    }
+    if plan.only.is_none_or(|only| only == Part::Deliveries) {
+        deliveries::measure(&plan, &mut report).await?;
+    }
+    if plan.only.is_none_or(|only| only == Part::Alone) {
+        alone::measure(&plan, &mut report).await?;
+    }
     let mut text = report.write(&plan);
     // What people wrote below the figures stays.
     let before = std::fs::read_to_string(&plan.report).unwrap_or_default();
@@ -116,7 +142,7 @@ async fn run(mut plan: Plan) -> Result<(), Failure> {
         text.push_str(&before[at..]);
     }
     println!("{text}");
-    if !plan.quick {
+    if !plan.quick && plan.only.is_none() {
         std::fs::write(&plan.report, &text)?;
         eprintln!("written to {}", plan.report.display());
     }

@@ -135,7 +135,7 @@ impl Spread {
         }
     }
 
-    fn in_words(&self) -> String {
+    pub fn in_words(&self) -> String {
         format!("{:.0} ({:.0} to {:.0})", self.median, self.least, self.most)
     }
 }

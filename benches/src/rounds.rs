@@ -1,21 +1,19 @@
 //! The comparisons. In each round every server is measured once for everything.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
 use sqlx::{Connection as _, Executor as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
     Failure, Plan,
     load::{self, Ask, Make, Until},
     report::Report,
-    servers::Server,
+    servers::{Server, Systems},
 };
 
 /// People that look-ups find among.
@@ -39,7 +37,7 @@ struct Side {
 pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
     let mut sides = Vec::new();
     let servers = [
-        Some(Server::drawbridge(plan, false).await?),
+        Some(Server::drawbridge(plan, Systems::None).await?),
         Some(Server::bare().await?),
         Server::scimmy(plan).await?,
     ];
@@ -126,14 +124,35 @@ impl Side {
     }
 }
 
+/// The userName of a number.
+pub fn user_name(number: u64) -> String {
+    format!("person{number}@elm.example")
+}
+
 /// Creates the person of a number.
 pub fn create() -> Make {
     Arc::new(|number| Ask {
         method: "POST",
         path: "/Users".to_owned(),
         body: Some(format!(
-            r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"person{number}@elm.example","externalId":"x{number}","name":{{"givenName":"Nina","familyName":"Weiss"}},"title":"Nurse","active":true,"emails":[{{"value":"person{number}@elm.example","type":"work","primary":true}}]}}"#
+            r#"{{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"{name}","externalId":"x{number}","name":{{"givenName":"Nina","familyName":"Weiss"}},"title":"Nurse","active":true,"emails":[{{"value":"{name}","type":"work","primary":true}}]}}"#,
+            name = user_name(number)
         )),
+    })
+}
+
+/// Has the one of a number leave.
+pub fn leave(ids: &Arc<Vec<String>>) -> Make {
+    let ids = Arc::clone(ids);
+    Arc::new(move |number| {
+        Ask {
+        method: "PATCH",
+        path: format!("/Users/{}", ids[number as usize]),
+        body: Some(
+            r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"active","value":false}]}"#
+                .to_owned(),
+        ),
+    }
     })
 }
 
@@ -165,23 +184,35 @@ fn scattered(number: u64, among: u64) -> usize {
 
 /// How many transactions of one row the disk takes a second.
 async fn commits(plan: &Plan) -> Result<f64, Failure> {
+    let (mut database, _folder) = row_database().await?;
+    let began = Instant::now();
+    let mut done = 0.0;
+    while began.elapsed().as_secs_f64() < plan.seconds {
+        commit(&mut database).await?;
+        done += 1.0;
+    }
+    Ok(done / began.elapsed().as_secs_f64())
+}
+
+/// A bare SQLite database with the settings of Drawbridge's, in a folder of its own.
+pub async fn row_database() -> Result<(SqliteConnection, TempDir), Failure> {
     let folder = tempfile::tempdir()?;
     let options = SqliteConnectOptions::new()
         .filename(folder.path().join("bare.db"))
         .create_if_missing(true)
         .pragma("journal_mode", "WAL")
         .pragma("synchronous", "FULL");
-    let mut connection = SqliteConnection::connect_with(&options).await?;
-    connection
+    let mut database = SqliteConnection::connect_with(&options).await?;
+    database
         .execute("CREATE TABLE row (id INTEGER PRIMARY KEY, text TEXT NOT NULL)")
         .await?;
-    let began = Instant::now();
-    let done = AtomicU64::new(0);
-    while began.elapsed().as_secs_f64() < plan.seconds {
-        connection
-            .execute("INSERT INTO row (text) VALUES ('nina.weiss@elm.example')")
-            .await?;
-        done.fetch_add(1, Ordering::Relaxed);
-    }
-    Ok(done.into_inner() as f64 / began.elapsed().as_secs_f64())
+    Ok((database, folder))
+}
+
+/// Commits one row.
+pub async fn commit(database: &mut SqliteConnection) -> Result<(), Failure> {
+    database
+        .execute("INSERT INTO row (text) VALUES ('nina.weiss@elm.example')")
+        .await?;
+    Ok(())
 }

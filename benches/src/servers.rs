@@ -2,7 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,12 +16,47 @@ use axum::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::{Failure, Plan, load::Client};
+use crate::{Failure, Plan, load::Client, vendor};
 
 const TOKEN: &str = "bench-token";
 
-/// How many systems a practice with systems has.
-pub const SYSTEMS: usize = 8;
+const DATABASE: &str = "bench.db";
+
+/// The systems everybody of a practice has a door into.
+#[derive(Debug, Clone, Copy)]
+pub enum Systems {
+    None,
+    /// So many, and the rounds are held back: what is measured is taking changes in.
+    HeldBack(usize),
+    /// Systems of the vendor there: how many, and how many calls each takes at a time.
+    Called(SocketAddr, usize, usize),
+}
+
+impl Systems {
+    const fn count(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::HeldBack(count) | Self::Called(_, count, _) => count,
+        }
+    }
+
+    fn settings(self, number: usize) -> String {
+        let settings = format!(
+            "[[practice.system]]\nname = \"s{number}\"\ntitle = \"System {number}\"\ncategory = \"saas\"\n"
+        );
+        match self {
+            Self::Called(vendor, _, at_a_time) => format!(
+                "{settings}connector = \"http\"\nconcurrency = {at_a_time}\n[practice.system.settings]\n\
+                 vendor = \"vendor.toml\"\nbase_url = \"http://{vendor}/s{number}\"\nallow_plain_http = true\n\
+                 [practice.system.settings.credentials]\ntoken = {{ env = \"{VENDOR_TOKEN}\" }}\n"
+            ),
+            _ => format!("{settings}connector = \"sandbox\"\n"),
+        }
+    }
+}
+
+/// Names the secret every system of the vendor is called with.
+const VENDOR_TOKEN: &str = "BENCH_VENDOR_TOKEN";
 
 /// What a server has to say goes into this file of its folder.
 const LOG: &str = "log";
@@ -76,28 +111,24 @@ impl Server {
         Ok(Some(server))
     }
 
-    /// Drawbridge on SQLite, as it is delivered. With systems, everybody has a door into each, and the
-    /// rounds are held back: what is measured is taking changes in.
-    pub async fn drawbridge(plan: &Plan, has_systems: bool) -> Result<Self, Failure> {
+    /// Drawbridge on SQLite, as it is delivered.
+    pub async fn drawbridge(plan: &Plan, systems: Systems) -> Result<Self, Failure> {
         let (address, folder) = (free_address()?, tempfile::tempdir()?);
         let mut settings = format!(
-            "listen = \"{address}\"\ndatabase = \"sqlite://bench.db\"\n\
+            "listen = \"{address}\"\ndatabase = \"sqlite://{DATABASE}\"\n[limits]\nconcurrency = 1024\n\
              [[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n\
+             [practice.brake]\noff = true\n\
              [[practice.source]]\nname = \"bench\"\n"
         );
         let mut roles =
             "[[role]]\nname = \"Nurse\"\nmatches = [\"Nurse\"]\n[role.access]\n".to_owned();
-        if has_systems {
-            for number in 0..SYSTEMS {
-                settings.push_str(&format!(
-                    "[[practice.system]]\nname = \"s{number}\"\ntitle = \"System {number}\"\n\
-                     category = \"saas\"\nconnector = \"sandbox\"\n"
-                ));
-                roles.push_str(&format!("s{number} = \"staff\"\n"));
-            }
+        for number in 0..systems.count() {
+            settings.push_str(&systems.settings(number));
+            roles.push_str(&format!("s{number} = \"staff\"\n"));
         }
         std::fs::write(folder.path().join("practice.toml"), settings)?;
         std::fs::write(folder.path().join("roles.toml"), roles)?;
+        std::fs::write(folder.path().join("vendor.toml"), vendor::FILE)?;
         let program = std::fs::canonicalize(&plan.drawbridge)?
             .to_string_lossy()
             .into_owned();
@@ -112,10 +143,15 @@ impl Server {
         }
         let mut command = vec![program, "serve".to_owned()];
         command.extend(["--config", "practice.toml"].map(str::to_owned));
-        if has_systems {
+        if let Systems::HeldBack(_) = systems {
             command.push("--no-rounds".to_owned());
         }
         Self::start("Drawbridge", address, token, command, folder).await
+    }
+
+    /// The database of a Drawbridge.
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join(DATABASE)
     }
 
     async fn start(
@@ -181,6 +217,7 @@ fn spawn(command: &[String], folder: &Path) -> Result<Child, Failure> {
     let (program, arguments) = command.split_first().ok_or("no command")?;
     Command::new(program)
         .args(arguments)
+        .env(VENDOR_TOKEN, TOKEN)
         .current_dir(folder)
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(folder.join(LOG))?)

@@ -16,12 +16,13 @@ use crate::{
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
     connectors,
+    door::Door,
     events::{self, push::Push},
     ids::PracticeName,
-    intake::{Desk, Intake},
+    intake::{Desk, FirstTries, Intake},
     policy::{Brake, Roles, SystemFacts},
     rounds::{Rounds, System, Systems, systems::SystemOptions},
-    store::{Store, StoreError},
+    store::{Store, StoreError, WriteTx},
 };
 
 /// Total time one call to a system may take.
@@ -255,6 +256,16 @@ async fn put_first_roles_into_force(
     tx.commit().await
 }
 
+/// First tries are made by the rounds of this very bridge.
+#[derive(Debug)]
+struct ByRounds(Arc<Rounds>);
+
+impl FirstTries for ByRounds {
+    fn take(&self, tx: &mut WriteTx, door: &mut Door) {
+        self.0.take(tx, door);
+    }
+}
+
 /// A running bridge: everything but the listener.
 #[derive(Debug, Clone)]
 pub struct Bridge {
@@ -286,6 +297,8 @@ impl Bridge {
             systems,
             wake,
         ));
+        let first_tries: Arc<dyn FirstTries> = Arc::new(ByRounds(Arc::clone(&rounds)));
+        intake.first_tries_by(&first_tries);
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,

@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::Failure;
 
@@ -71,6 +71,7 @@ type Accounts = HashMap<(String, String), Option<Instant>>;
 pub struct Vendor {
     pub address: SocketAddr,
     accounts: Arc<Mutex<Accounts>>,
+    told: Arc<Notify>,
 }
 
 impl Vendor {
@@ -80,6 +81,7 @@ impl Vendor {
         let vendor = Self {
             address: socket.local_addr()?,
             accounts: Arc::default(),
+            told: Arc::default(),
         };
         let router = Router::new()
             .route(
@@ -100,12 +102,16 @@ impl Vendor {
         self.with(|accounts| accounts.values().copied().flatten().collect())
     }
 
-    /// When this account was first disabled.
-    pub fn disabled_at(&self, system: &str, login: &str) -> Option<Instant> {
-        self.with(|accounts| {
-            let key = (system.to_owned(), login.to_owned());
-            accounts.get(&key).copied().flatten()
-        })
+    /// Waits until this account is disabled; answers when it first was.
+    pub async fn hears(&self, system: &str, login: &str) -> Instant {
+        let key = (system.to_owned(), login.to_owned());
+        loop {
+            let told = self.told.notified();
+            if let Some(heard) = self.with(|accounts| accounts.get(&key).copied().flatten()) {
+                return heard;
+            }
+            told.await;
+        }
     }
 
     /// Gives somebody an account.
@@ -169,7 +175,9 @@ async fn read(State(vendor): State<Vendor>, Path(key): Path<(String, String)>) -
 }
 
 async fn suspend(State(vendor): State<Vendor>, Path(key): Path<(String, String)>) -> Response {
-    vendor.change(key, Some(Instant::now()))
+    let answer = vendor.change(key, Some(Instant::now()));
+    vendor.told.notify_one();
+    answer
 }
 
 async fn resume(State(vendor): State<Vendor>, Path(key): Path<(String, String)>) -> Response {

@@ -55,6 +55,13 @@ pub enum Verdict {
     Otherwise(Seen, String),
 }
 
+/// Whether a reading leaves out an account that should be there, so that what else the system shows
+/// decides whether it counts.
+pub fn misses_some(accounts: &[Account], known: &[AccountId]) -> bool {
+    let is_missing = |known: &AccountId| !accounts.iter().any(|account| account.id == *known);
+    accounts.is_empty() || known.iter().any(is_missing)
+}
+
 /// Judges a reading (rule R6, and the table "a closed door is green when").
 pub fn judge(door: &Door, reading: &Reading<'_>) -> Verdict {
     let verdict = match &door.wanted {
@@ -98,8 +105,7 @@ fn judge_closed(door: &Door, reading: &Reading<'_>) -> Verdict {
             is_seen_in_use: false,
         };
     }
-    let is_missing = |known: &AccountId| !accounts.iter().any(|account| account.id == *known);
-    if accounts.is_empty() || reading.known_accounts.iter().any(is_missing) {
+    if misses_some(accounts, reading.known_accounts) {
         let trusted = match reading.observation.canary {
             Canary::Seen => true,
             Canary::NotAsked => reading.sees_others,

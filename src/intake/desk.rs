@@ -2,11 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use crate::{
+    door::Door,
     events::Addressee,
     ids::{PracticeName, SystemName},
     people::User,
@@ -17,6 +19,13 @@ use crate::{
 
 /// Words of one system for the levels of the role matrix.
 pub type Levels = BTreeMap<String, Vec<String>>;
+
+/// Whoever can make the first try to shut a door without waiting for the next round.
+pub trait FirstTries: fmt::Debug + Send + Sync {
+    /// Takes a door that was just wished, if its call can be made at once: that is written into the
+    /// transaction of the wish, and made once that is durable. Else the door is left as it is.
+    fn take(&self, tx: &mut WriteTx, door: &mut Door);
+}
 
 /// What reception knows of one practice.
 #[derive(Debug)]
@@ -38,6 +47,7 @@ pub struct Desk {
     /// Who is told of departures and returns.
     pub addressees: Vec<Addressee>,
     levels: HashMap<SystemName, Levels>,
+    first_tries: OnceLock<Arc<dyn FirstTries>>,
     /// The matrix in force with its text, parsed once.
     roles: Mutex<(String, Arc<Roles>)>,
 }
@@ -61,6 +71,7 @@ impl Desk {
             break_glass: Vec::new(),
             addressees: Vec::new(),
             levels,
+            first_tries: OnceLock::new(),
             roles: Mutex::default(),
         }
     }
@@ -89,6 +100,19 @@ impl Desk {
     pub fn telling(mut self, addressees: Vec<Addressee>) -> Self {
         self.addressees = addressees;
         self
+    }
+
+    /// Has these make first tries from now on.
+    pub(super) fn first_tries_by(&self, first_tries: Arc<dyn FirstTries>) {
+        // Whoever was asked first goes on.
+        let _ = self.first_tries.set(first_tries);
+    }
+
+    /// Gives a door that shall be shut now to whoever makes first tries, if anybody does.
+    pub(super) fn hand_over(&self, tx: &mut WriteTx, door: &mut Door) {
+        if let Some(first_tries) = self.first_tries.get() {
+            first_tries.take(tx, door);
+        }
     }
 
     /// The role matrix in force, as this transaction sees it: another process may have applied one.

@@ -131,6 +131,9 @@ pub(super) async fn plan_known(
         }
     }
     tx.record_doors(&wished, Lease::Release);
+    for door in &mut wished {
+        desk.hand_over(tx, door);
+    }
     if is_departure {
         replan_whoever_forwards_to(tx, &known).await?;
     }

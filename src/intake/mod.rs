@@ -24,7 +24,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::{Notify, watch};
 
-pub use desk::Desk;
+pub use desk::{Desk, FirstTries};
 
 use crate::{
     clock::Clock,
@@ -134,6 +134,13 @@ impl Intake {
             desks: Arc::new(desks),
             wake,
             told: watch::Sender::new(()),
+        }
+    }
+
+    /// Has these make the first try of every close they can.
+    pub fn first_tries_by(&self, first_tries: &Arc<dyn FirstTries>) {
+        for desk in self.desks.values() {
+            desk.first_tries_by(Arc::clone(first_tries));
         }
     }
 

@@ -1,36 +1,49 @@
 //! Who works on what, and when.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use drawbridge_sdk::FailureClass;
+use futures_util::future::join_all;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
+use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::{
     call::{Kind, bounded},
     notes,
-    systems::{System, Systems},
-    work::work,
+    systems::{Place, System, Systems},
+    work::{Job, announce, work},
 };
 use crate::{
     clock::{Clock, Steps},
     door::Door,
     failpoint::{self, Point},
-    ids::{PracticeName, SystemName},
-    store::{Store, StoreError},
+    store::{Store, StoreError, WriteTx},
 };
 
-/// The longest the rounds rest without looking: another bridge may have written.
+/// How often the rounds look everywhere: a time may have come, and another bridge may have written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long running calls may go on once the bridge is asked to stop.
 const DRAIN: Duration = Duration::from_secs(25);
+
+/// Where the rounds look for what is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Everywhere,
+    /// In systems of which this bridge knows that something may be due. Costs nothing elsewhere.
+    WhereSomethingWaits,
+}
 
 /// The rounds of one bridge.
 #[derive(Debug)]
@@ -42,6 +55,10 @@ pub struct Rounds {
     /// Who holds the leases this bridge takes.
     pub(super) owner: String,
     steps: Mutex<Steps>,
+    /// Whether reception may hand doors over.
+    is_running: AtomicBool,
+    /// Doors that reception handed over, until they were seen to.
+    handed_over: TaskTracker,
 }
 
 impl Rounds {
@@ -55,6 +72,8 @@ impl Rounds {
             wake,
             steps,
             owner: uuid::Uuid::now_v7().to_string(),
+            is_running: AtomicBool::default(),
+            handed_over: TaskTracker::new(),
         }
     }
 
@@ -66,20 +85,28 @@ impl Rounds {
     /// Works until told to stop, then lets running calls end and gives back its leases.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut running = JoinSet::new();
+        self.is_running.store(true, Ordering::SeqCst);
+        let mut look = Look::Everywhere;
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            if let Err(error) = self.dispatch(&mut running).await {
+            if let Err(error) = self.dispatch(&mut running, look).await {
                 warn!(%error, "the rounds cannot read what is due: the database does not answer");
             }
             while running.try_join_next().is_some() {}
+            look = Look::WhereSomethingWaits;
             tokio::select! {
                 () = self.wake.notified() => {}
                 _ = running.join_next(), if !running.is_empty() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
+                _ = looks.tick() => look = Look::Everywhere,
                 _ = stop.changed() => break,
             }
         }
+        self.is_running.store(false, Ordering::SeqCst);
+        self.handed_over.close();
         let drained = tokio::time::timeout(DRAIN, async {
             while running.join_next().await.is_some() {}
+            self.handed_over.wait().await;
         })
         .await;
         if drained.is_err() {
@@ -98,7 +125,7 @@ impl Rounds {
     pub async fn run_due(self: &Arc<Self>) -> Result<(), StoreError> {
         loop {
             let mut running = JoinSet::new();
-            self.dispatch(&mut running).await?;
+            self.dispatch(&mut running, Look::Everywhere).await?;
             if running.is_empty() {
                 return Ok(());
             }
@@ -107,21 +134,38 @@ impl Rounds {
     }
 
     /// Claims what is due, as far as each system has places free, and starts working on it.
-    async fn dispatch(self: &Arc<Self>, running: &mut JoinSet<()>) -> Result<(), StoreError> {
+    async fn dispatch(
+        self: &Arc<Self>,
+        running: &mut JoinSet<()>,
+        look: Look,
+    ) -> Result<(), StoreError> {
         self.follow_the_clock().await?;
         self.probe_unreachable_systems(running);
-        let now = self.clock.now();
-        for (practice, name) in self.store.find_due_systems(now).await? {
-            let Some(system) = self.systems.get(&practice, &name) else {
-                continue;
-            };
+        let systems: Vec<&Arc<System>> = match look {
+            Look::Everywhere => {
+                let due = self.store.find_due_systems(self.clock.now()).await?;
+                let system = |(practice, name)| self.systems.get(practice, name);
+                due.iter()
+                    .map(|(practice, name)| (practice, name))
+                    .filter_map(system)
+                    .collect()
+            }
+            Look::WhereSomethingWaits => {
+                let systems = self.systems.iter();
+                systems.filter(|system| system.is_backlogged()).collect()
+            }
+        };
+        let claims = systems
+            .into_iter()
+            .map(async |system| (system, self.claim(system).await));
+        for (system, claim) in join_all(claims).await {
             // One system's trouble never stops another's doors.
-            match self.claim(system, &practice, &name).await {
-                Ok(doors) => doors
-                    .into_iter()
-                    .for_each(|door| self.start(running, Arc::clone(system), door)),
+            match claim {
+                Ok(started) => started.into_iter().for_each(|(job, place)| {
+                    running.spawn(Arc::clone(self).see_to(Arc::clone(system), job, place));
+                }),
                 Err(error) => {
-                    warn!(system.name = %name, %error, "could not claim doors of a system")
+                    warn!(system.name = %system.name, %error, "could not claim doors of a system");
                 }
             }
         }
@@ -149,42 +193,77 @@ impl Rounds {
         Ok(())
     }
 
-    async fn claim(
-        &self,
-        system: &System,
-        practice: &PracticeName,
-        name: &SystemName,
-    ) -> Result<Vec<Door>, StoreError> {
-        let free = u32::try_from(system.permits.available_permits()).unwrap_or(u32::MAX);
-        if free == 0 {
+    /// Takes as many due doors of a system as it has places free, each with its place, and writes down
+    /// the calls they are due for.
+    async fn claim(&self, system: &System) -> Result<Vec<(Job, Place)>, StoreError> {
+        let mut places: Vec<Place> = std::iter::from_fn(|| system.place()).collect();
+        let Some(most) = u32::try_from(places.len()).ok().filter(|most| *most > 0) else {
             return Ok(Vec::new());
-        }
-        let unreachable = system.breaker().is_open();
+        };
+        let is_unreachable = system.breaker().is_open();
+        // Before looking: what is noted from now on is looked for again.
+        system.note_backlog(false);
         failpoint::pass(Point::BeforeClaim);
-        let whose = (practice, name);
-        let claim = self
-            .store
-            .claim_doors(&self.owner, whose, free, unreachable, self.clock.now());
-        let doors = claim.await?;
+        let mut tx = self.store.begin(&system.practice, self.clock.now()).await?;
+        let doors = tx
+            .claim_doors(&self.owner, &system.name, most, is_unreachable)
+            .await?;
         failpoint::pass(Point::AfterClaim);
-        Ok(doors)
+        if doors.len() == places.len() {
+            system.note_backlog(true);
+        }
+        let jobs: Vec<Job> = doors
+            .into_iter()
+            .map(|door| announce(&mut tx, &self.owner, system, door))
+            .collect();
+        tx.commit().await?;
+        failpoint::pass(Point::AfterAttempt);
+        Ok(jobs.into_iter().zip(places.drain(..)).collect())
     }
 
-    fn start(self: &Arc<Self>, running: &mut JoinSet<()>, system: Arc<System>, door: Door) {
-        // Claims never exceed the free places, and only this task takes them.
-        let Ok(permit) = Arc::clone(&system.permits).try_acquire_owned() else {
+    /// Takes a door that reception has just wished shut, if the system has a place free, and writes the
+    /// call down with the wish. It is made the moment both are durable. Any other door that is due is
+    /// looked for then.
+    pub fn take(self: &Arc<Self>, tx: &mut WriteTx, door: &mut Door) {
+        let is_due = door.next_try.is_some_and(|next| next <= tx.now());
+        let Some(system) = self
+            .systems
+            .get(&door.practice, &door.system)
+            .filter(|_| is_due)
+        else {
             return;
         };
-        let rounds = Arc::clone(self);
-        running.spawn(async move {
-            let id = door.id.clone();
-            if let Err(error) = work(&rounds, &system, door).await {
-                error!(door.id = %id, system.name = %system.name, %error,
-                    "could not write down what happened to a door: it is picked up again when its lease ends");
-            }
-            drop(permit);
-            rounds.wake.notify_one();
+        let (rounds, system) = (Arc::clone(self), Arc::clone(system));
+        // First, so that whoever waits for the last of them waits for this one.
+        let token = self.handed_over.token();
+        let may_take = self.is_running.load(Ordering::SeqCst)
+            && door.wanted.is_closed()
+            // Whoever waits already comes first.
+            && !system.is_backlogged();
+        let Some(place) = may_take.then(|| system.place()).flatten() else {
+            tx.then(move || {
+                system.note_backlog(true);
+                rounds.wake.notify_one();
+            });
+            return;
+        };
+        door.fence += 1;
+        let job = announce(tx, &self.owner, &system, door.clone());
+        door.tries = job.door.tries;
+        tx.then(move || {
+            let handed_over = token.task_tracker();
+            handed_over.spawn(rounds.see_to(system, job, place));
         });
+    }
+
+    async fn see_to(self: Arc<Self>, system: Arc<System>, job: Job, place: Place) {
+        let id = job.door.id.clone();
+        if let Err(error) = work(&self, &system, job).await {
+            error!(door.id = %id, system.name = %system.name, %error,
+                "could not write down what happened to a door: it is picked up again when its lease ends");
+        }
+        drop(place);
+        self.wake.notify_one();
     }
 
     fn probe_unreachable_systems(self: &Arc<Self>, running: &mut JoinSet<()>) {
@@ -227,6 +306,7 @@ impl Rounds {
             .await
         {
             Ok(doors) => {
+                system.note_backlog(true);
                 info!(system.name = %system.name, doors, "{} can be reached again", system.name);
                 self.wake.notify_one();
             }

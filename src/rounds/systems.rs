@@ -2,12 +2,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use drawbridge_sdk::{Capabilities, Connector};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::breaker::Breaker;
 use crate::ids::{PracticeName, SystemName};
@@ -31,9 +34,14 @@ pub struct System {
     pub managed_levels: Vec<String>,
     connector: Handle,
     /// One per call at a time. One system's trouble never takes another's places.
-    pub(super) permits: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    /// Whether something may be due that waits for a place, as far as this bridge knows.
+    is_backlogged: AtomicBool,
     breaker: Mutex<Breaker>,
 }
+
+/// The right to one call; given back when dropped.
+pub(super) type Place = OwnedSemaphorePermit;
 
 /// A connector, whose insides stay out of logs.
 struct Handle(Arc<dyn Connector>);
@@ -76,7 +84,8 @@ impl System {
             canary: options.canary,
             managed_levels: options.managed_levels,
             connector: Handle(connector),
-            permits: Arc::new(Semaphore::new(options.concurrency.max(1))),
+            places: Arc::new(Semaphore::new(options.concurrency.max(1))),
+            is_backlogged: AtomicBool::default(),
             breaker: Mutex::new(Breaker::default()),
         }
     }
@@ -89,6 +98,21 @@ impl System {
     /// Whether it answered lately, as far as anybody asked.
     pub fn is_reachable(&self) -> bool {
         !self.breaker().is_open()
+    }
+
+    /// A place for one call, if one is free.
+    pub(super) fn place(&self) -> Option<Place> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// Whether something may be due that waits for a place.
+    pub(super) fn is_backlogged(&self) -> bool {
+        self.is_backlogged.load(Ordering::SeqCst)
+    }
+
+    /// Notes whether something may be due that waits for a place.
+    pub(super) fn note_backlog(&self, is_backlogged: bool) {
+        self.is_backlogged.store(is_backlogged, Ordering::SeqCst);
     }
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {

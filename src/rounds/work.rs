@@ -18,7 +18,7 @@ use crate::{
     clock,
     door::{
         Action, Attempt, Door, Due, Wanted,
-        verdict::{Reading, judge},
+        verdict::{Reading, judge, misses_some},
     },
     failpoint::{self, Point},
     ids::AttemptId,
@@ -29,46 +29,84 @@ use crate::{
 /// How recently some account must have been verified on a system for an empty answer to count.
 const SEES_OTHERS_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// Works on a claimed door: acts if that is due, then reads what the system says.
-pub(super) async fn work(
-    rounds: &Rounds,
-    system: &System,
-    mut door: Door,
-) -> Result<(), StoreError> {
-    let subject = rounds
-        .store
-        .find_subject(&door.practice, &door.person, &door.id)
-        .await?;
-    if door.due == Due::Act && !act(rounds, system, &mut door, &subject).await? {
-        return Ok(());
+/// A door that this bridge holds, and what is to be done with it.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) door: Door,
+    /// The call that is written down and not made yet; `None` when the system is only read.
+    pub(super) attempt: Option<Attempt>,
+}
+
+/// Writes down the call a door is due for, before anything is sent (rule R2), in the transaction that
+/// takes the door.
+pub(super) fn announce(tx: &mut WriteTx, owner: &str, system: &System, door: Door) -> Job {
+    let mut door = door;
+    if door.due == Due::Read {
+        return Job {
+            door,
+            attempt: None,
+        };
     }
-    // The accounts this call just returned are searched for too.
-    let subject = rounds
+    let answer_by = clock::after(tx.now(), system.call_timeout);
+    let attempt = Attempt {
+        id: AttemptId::generate(),
+        generation: door.generation,
+        action: Action::towards(&door.wanted),
+        round: door.round,
+        fence: door.fence,
+        started: tx.now(),
+        answer_by,
+        may_land_until: clock::after(answer_by, system.settle),
+    };
+    door.tries += 1;
+    tx.hold(&door, owner);
+    tx.record_attempt(&door, &attempt);
+    tx.record(notes::sent(&door, &attempt));
+    failpoint::pass(Point::BeforeAttempt);
+    Job {
+        door,
+        attempt: Some(attempt),
+    }
+}
+
+/// Makes the call that was written down, then reads what the system says.
+pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(), StoreError> {
+    let Job { mut door, attempt } = job;
+    let mut subject = rounds
         .store
         .find_subject(&door.practice, &door.person, &door.id)
         .await?;
+    if let Some(attempt) = attempt {
+        let Some(accounts) = act(rounds, system, &mut door, &attempt, &subject).await? else {
+            return Ok(());
+        };
+        // The accounts this call just returned are searched for too.
+        for account in accounts {
+            if !subject.owns(account.as_str()) {
+                subject.account_ids.insert(0, account);
+            }
+        }
+    }
     read(rounds, system, &mut door, subject).await
 }
 
-/// Opens or closes. Answers whether a reading follows under the same claim.
+/// Opens or closes. Answers the accounts it returned if a reading follows under the same claim.
 async fn act(
     rounds: &Rounds,
     system: &System,
     door: &mut Door,
+    attempt: &Attempt,
     subject: &Subject,
-) -> Result<bool, StoreError> {
-    let Some(attempt) = announce(rounds, system, door).await? else {
-        return Ok(false);
-    };
+) -> Result<Option<Vec<AccountId>>, StoreError> {
     // The last look before bytes leave: a newer wish voids this one.
-    if !rounds.store.renew_lease(door, &rounds.owner).await? {
+    if !rounds.store.holds(door, &rounds.owner).await? {
         let void = CallError::new(
             FailureClass::Retryable,
             Finality::NotSent,
             "a newer wish came first",
         );
-        conclude(rounds, system, door, &attempt, Err(void)).await?;
-        return Ok(false);
+        conclude(rounds, system, door, attempt, Err(void)).await?;
+        return Ok(None);
     }
     // A worker that was held up since it wrote the attempt has only what is left of its time.
     let left = clock::between(rounds.clock.now(), attempt.answer_by);
@@ -79,41 +117,9 @@ async fn act(
         .err()
         .cloned()
         .or_else(|| answer.as_ref().ok().and_then(Outcome::failure).cloned());
-    let goes_on = conclude(rounds, system, door, &attempt, answer).await?;
+    let own = conclude(rounds, system, door, attempt, answer).await?;
     note_reach(rounds, system, failure.as_ref()).await;
-    Ok(goes_on)
-}
-
-/// Stores the attempt before anything is sent (rule R2). `None` when the claim was lost.
-async fn announce(
-    rounds: &Rounds,
-    system: &System,
-    door: &mut Door,
-) -> Result<Option<Attempt>, StoreError> {
-    let started = rounds.clock.now();
-    let answer_by = clock::after(started, system.call_timeout);
-    let attempt = Attempt {
-        id: AttemptId::generate(),
-        generation: door.generation,
-        action: Action::towards(&door.wanted),
-        round: door.round,
-        fence: door.fence,
-        started,
-        answer_by,
-        may_land_until: clock::after(answer_by, system.settle),
-    };
-    let mut tx = rounds.store.begin(&door.practice, started).await?;
-    if !tx.holds(&door.id, door.fence).await? {
-        return Ok(None);
-    }
-    door.tries += 1;
-    tx.count_try(&door.id);
-    tx.record_attempt(door, &attempt);
-    tx.record(notes::sent(door, &attempt));
-    failpoint::pass(Point::BeforeAttempt);
-    tx.commit().await?;
-    failpoint::pass(Point::AfterAttempt);
-    Ok(Some(attempt))
+    Ok(own)
 }
 
 async fn send(
@@ -166,14 +172,15 @@ async fn send(
 }
 
 /// Writes down what became of an attempt. The result and any account ids are always kept; the door's
-/// state only while the claim holds (rule R3).
+/// state only while the claim holds (rule R3). Answers the door's accounts among those returned if a
+/// reading follows.
 async fn conclude(
     rounds: &Rounds,
     system: &System,
     door: &mut Door,
     attempt: &Attempt,
     answer: Result<Outcome, CallError>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Vec<AccountId>>, StoreError> {
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
@@ -187,8 +194,11 @@ async fn conclude(
     metrics::count_attempt(whose, attempt.action.as_str(), result, took);
     tx.complete_attempt(&attempt.id, &completion);
     tx.record(notes::completed(door, attempt, &completion, now));
+    let mut own = Vec::new();
     if let Ok(outcome) = &answer {
-        own_accounts(&mut tx, door, &outcome.accounts, now).await?;
+        let foreign = own_accounts(&mut tx, door, &outcome.accounts, now).await?;
+        own.clone_from(&outcome.accounts);
+        own.retain(|account| !foreign.contains(account));
     }
     let goes_on = match &answer {
         Ok(outcome) => {
@@ -210,12 +220,19 @@ async fn conclude(
         Err(error) => fail(system, door, error, now),
     };
     if holds {
-        tx.record_door(door, if goes_on { Lease::Keep } else { Lease::Release });
+        tx.record_door(
+            door,
+            if goes_on {
+                Lease::Renew
+            } else {
+                Lease::Release
+            },
+        );
     }
     failpoint::pass(Point::BeforeResult);
     tx.commit().await?;
     failpoint::pass(Point::AfterResult);
-    Ok(goes_on && holds)
+    Ok((goes_on && holds).then_some(own))
 }
 
 /// Takes in a failed call. Answers whether the system is read all the same: it answered, and somebody
@@ -277,20 +294,6 @@ async fn read(
     door: &mut Door,
     subject: Subject,
 ) -> Result<(), StoreError> {
-    if !rounds.store.renew_lease(door, &rounds.owner).await? {
-        return Ok(());
-    }
-    let sees_others = {
-        let since = rounds
-            .clock
-            .now()
-            .checked_sub(SEES_OTHERS_WITHIN)
-            .unwrap_or(Timestamp::MIN);
-        rounds
-            .store
-            .has_verified_account_since(&door.practice, &door.system, since)
-            .await?
-    };
     let began = rounds.clock.now();
     let known_accounts = subject.account_ids.clone();
     let answer = {
@@ -316,7 +319,6 @@ async fn read(
             let reading = Seeing {
                 observation,
                 known_accounts: &known_accounts,
-                sees_others,
                 began,
             };
             judge_reading(&mut tx, system, door, reading).await?;
@@ -341,7 +343,6 @@ async fn read(
 struct Seeing<'a> {
     observation: Observation,
     known_accounts: &'a [AccountId],
-    sees_others: bool,
     began: Timestamp,
 }
 
@@ -354,7 +355,6 @@ async fn judge_reading(
     let Seeing {
         mut observation,
         known_accounts,
-        sees_others,
         began,
     } = seeing;
     let now = tx.now();
@@ -369,6 +369,11 @@ async fn judge_reading(
         .into_iter()
         .partition(|account| foreign.contains(&account.id));
     observation.accounts = own;
+    let a_day_ago = began
+        .checked_sub(SEES_OTHERS_WITHIN)
+        .unwrap_or(Timestamp::MIN);
+    let sees_others = misses_some(&observation.accounts, known_accounts)
+        && tx.has_verified_account_since(door, a_day_ago).await?;
     let reading = Reading {
         began,
         observation: &observation,

@@ -21,7 +21,7 @@ use crate::{
 /// How long a claim lasts unless it is renewed.
 pub const LEASE: Duration = Duration::from_secs(30);
 
-fn lease() -> Duration {
+pub(super) fn lease() -> Duration {
     failpoint::lease().unwrap_or(LEASE)
 }
 
@@ -52,84 +52,22 @@ impl Store {
             .collect()
     }
 
-    /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
-    ///
-    /// Closes come first. An open waits until each of the person's closes was tried once, and after a
-    /// restore until somebody signs. While the
-    /// system `is_unreachable`, everything waits for its probe but closes that were never tried, and
-    /// those that have waited for a quarter of an hour: the probe may be wrong.
+    /// Whether a claim still holds: nobody claimed or wished the door anew, and its time is not over.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn claim_doors(
-        &self,
-        owner: &str,
-        (practice, system): (&PracticeName, &SystemName),
-        most: u32,
-        is_unreachable: bool,
-        now: Timestamp,
-    ) -> Result<Vec<Door>, StoreError> {
-        let waited_since = now.checked_sub(LONG_WAIT).unwrap_or(Timestamp::MIN);
+    pub async fn holds(&self, door: &Door, owner: &str) -> Result<bool, StoreError> {
         let sql = format!(
-            // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
-            "WITH picked AS MATERIALIZED (
-                 SELECT d.id AS id FROM door d
-                 WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
-                   AND (d.lease_until IS NULL OR d.lease_until < {now})
-                   AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
-                       SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
-                       AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL))
-                   AND (d.wanted = 'closed' OR d.due = 'read' OR NOT EXISTS (
-                       SELECT 1 FROM install WHERE key = '{OPENS_WAIT}'))
-                   {untried}
-                 ORDER BY CASE WHEN d.wanted = 'closed' THEN 0 ELSE 1 END, d.next_try LIMIT $5 {skip_locked})
-             UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
-             WHERE practice = $2 AND id IN (SELECT id FROM picked)
-             RETURNING {columns}",
-            lease = self.dialect.time_in(lease().as_secs()),
+            "SELECT 1 AS one FROM door WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4
+             AND lease_until >= {now}",
             now = self.dialect.time_in(0),
-            untried = if is_unreachable {
-                "AND d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
-            } else {
-                "AND d.next_try >= $6"
-            },
-            skip_locked = self.dialect.skip_locked(),
-            columns = door_columns!(),
-        );
-        let statement = Statement::new(sql)
-            .bind(owner)
-            .bind(practice.as_str())
-            .bind(system.as_str())
-            .bind(clock::to_text(now))
-            .bind(i64::from(most))
-            .bind(if is_unreachable {
-                clock::to_text(waited_since)
-            } else {
-                String::new()
-            });
-        self.run_alone(statement)
-            .await?
-            .iter()
-            .map(door_of)
-            .collect()
-    }
-
-    /// Renews a lease. Answers false when the door was claimed or wished anew: the holder must stop.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn renew_lease(&self, door: &Door, owner: &str) -> Result<bool, StoreError> {
-        let sql = format!(
-            "UPDATE door SET lease_until = {lease} WHERE practice = $1 AND id = $2 AND fence = $3 AND lease_owner = $4
-             RETURNING id",
-            lease = self.dialect.time_in(lease().as_secs()),
         );
         let statement = Statement::new(sql)
             .bind(door.practice.as_str())
             .bind(door.id.as_str())
             .bind(door.fence)
             .bind(owner);
-        Ok(!self.run_alone(statement).await?.is_empty())
+        Ok(self.row(statement).await?.is_some())
     }
 
     /// Takes every lease away. Only for the one server of a SQLite file, whose lock proves that no
@@ -180,6 +118,82 @@ impl Store {
 }
 
 impl WriteTx {
+    /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
+    ///
+    /// Closes come first. An open waits until each of the person's closes was tried once, and after a
+    /// restore until somebody signs. While the system `is_unreachable`, everything waits for its probe
+    /// but closes that were never tried, and those that have waited for a quarter of an hour: the probe
+    /// may be wrong.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn claim_doors(
+        &mut self,
+        owner: &str,
+        system: &SystemName,
+        most: u32,
+        is_unreachable: bool,
+    ) -> Result<Vec<Door>, StoreError> {
+        let closes = if is_unreachable {
+            "d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
+        } else {
+            "d.wanted = 'closed' AND d.next_try >= $6"
+        };
+        let mut doors = self
+            .claim_where(closes, owner, system, most, is_unreachable)
+            .await?;
+        let left = most.saturating_sub(u32::try_from(doors.len()).unwrap_or(u32::MAX));
+        if left > 0 && !is_unreachable {
+            let opens = format!(
+                "d.wanted = 'open' AND d.next_try >= $6 AND (d.due = 'read' OR (NOT EXISTS (
+                     SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
+                     AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL)
+                 AND NOT EXISTS (SELECT 1 FROM install WHERE key = '{OPENS_WAIT}')))"
+            );
+            doors.extend(self.claim_where(&opens, owner, system, left, false).await?);
+        }
+        Ok(doors)
+    }
+
+    async fn claim_where(
+        &mut self,
+        which: &str,
+        owner: &str,
+        system: &SystemName,
+        most: u32,
+        is_unreachable: bool,
+    ) -> Result<Vec<Door>, StoreError> {
+        let sql = format!(
+            // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
+            "WITH picked AS MATERIALIZED (
+                 SELECT d.id AS id FROM door d
+                 WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
+                   AND (d.lease_until IS NULL OR d.lease_until < {now}) AND {which}
+                 ORDER BY d.next_try LIMIT $5 {skip_locked})
+             UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
+             WHERE practice = $2 AND id IN (SELECT id FROM picked)
+             RETURNING {columns}",
+            lease = self.dialect().time_in(lease().as_secs()),
+            now = self.dialect().time_in(0),
+            skip_locked = self.dialect().skip_locked(),
+            columns = door_columns!(),
+        );
+        let waited_since = if is_unreachable {
+            let since = self.now().checked_sub(LONG_WAIT);
+            clock::to_text(since.unwrap_or(Timestamp::MIN))
+        } else {
+            String::new()
+        };
+        let statement = Statement::new(sql)
+            .bind(owner)
+            .bind(self.practice().as_str())
+            .bind(system.as_str())
+            .bind(clock::to_text(self.now()))
+            .bind(i64::from(most))
+            .bind(waited_since);
+        self.rows(statement).await?.iter().map(door_of).collect()
+    }
+
     /// Whether this claim still holds: nobody claimed or wished the door anew since.
     ///
     /// # Errors
@@ -232,13 +246,19 @@ impl WriteTx {
         Ok(())
     }
 
-    /// Counts one more call for this wish.
-    pub fn count_try(&mut self, id: &DoorId) {
-        let practice = self.practice().as_str().to_owned();
-        let statement =
-            Statement::new("UPDATE door SET tries = tries + 1 WHERE practice = $1 AND id = $2")
-                .bind(practice)
-                .bind(id.as_str());
+    /// Has this owner hold a door, with the fence and the number of tries it has now, for a full lease.
+    pub fn hold(&mut self, door: &Door, owner: &str) {
+        let sql = format!(
+            "UPDATE door SET fence = $1, tries = $2, lease_owner = $3, lease_until = {lease}
+             WHERE practice = $4 AND id = $5",
+            lease = self.dialect().time_in(lease().as_secs()),
+        );
+        let statement = Statement::new(sql)
+            .bind(door.fence)
+            .bind(door.tries)
+            .bind(owner)
+            .bind(door.practice.as_str())
+            .bind(door.id.as_str());
         self.later(statement);
     }
 }

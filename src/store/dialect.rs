@@ -132,6 +132,7 @@ impl Dialect {
             ("returns", include_str!("migrations/returns.sql")),
             ("brake", include_str!("migrations/brake.sql")),
             ("moves", include_str!("migrations/moves.sql")),
+            ("due", include_str!("migrations/due.sql")),
         ];
         (1..)
             .zip(steps)

@@ -3,7 +3,7 @@
 use drawbridge_sdk::{AccountId, FailureClass, Way};
 
 use super::{
-    Store, StoreError, WriteTx,
+    Store, StoreError, WriteTx, claims,
     database::Reads as _,
     row::{Row, corrupt, json_text, rows_of_placeholders},
     statement::Statement,
@@ -34,10 +34,12 @@ const AT_ONCE: usize = 50;
 /// Whether whoever claimed a door goes on working on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
-    /// It does.
-    Keep,
     /// It is done with it, or lost it.
     Release,
+    /// It does, for as long as it may.
+    Keep,
+    /// It does, and has its full time again.
+    Renew,
 }
 
 pub(super) fn door_of(row: &Row) -> Result<Door, StoreError> {
@@ -177,27 +179,6 @@ impl Store {
             .map(|row| Ok(row.text("system")?.into()))
             .collect()
     }
-
-    /// Whether an account was verified on this system since then.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn has_verified_account_since(
-        &self,
-        practice: &PracticeName,
-        system: &SystemName,
-        since: jiff::Timestamp,
-    ) -> Result<bool, StoreError> {
-        let statement = Statement::new(
-            "SELECT COUNT(*) AS total FROM door WHERE practice = $1 AND system = $2 AND assurance = 'verified'
-             AND seen IN ('open', 'closed') AND seen_at >= $3",
-        )
-        .bind(practice.as_str())
-        .bind(system.as_str())
-        .bind(clock::to_text(since));
-        let row = self.row(statement).await?;
-        Ok(row.map_or(Ok(0), |row| row.number("total"))? > 0)
-    }
 }
 
 /// Doors into one system that shall be shut and are not green.
@@ -257,6 +238,25 @@ impl WriteTx {
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 
+    /// Whether an account was verified on a door's system since then.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_verified_account_since(
+        &mut self,
+        door: &Door,
+        since: jiff::Timestamp,
+    ) -> Result<bool, StoreError> {
+        let statement = Statement::new(
+            "SELECT 1 AS one FROM door WHERE practice = $1 AND system = $2 AND assurance = 'verified'
+             AND seen IN ('open', 'closed') AND seen_at >= $3 LIMIT 1",
+        )
+        .bind(door.practice.as_str())
+        .bind(door.system.as_str())
+        .bind(clock::to_text(since));
+        Ok(self.row(statement).await?.is_some())
+    }
+
     /// Whose mail goes to one of these addresses, as of this transaction.
     ///
     /// # Errors
@@ -301,17 +301,22 @@ impl WriteTx {
                      deadline = excluded.deadline, departure_case = excluded.departure_case, seen = excluded.seen,
                      seen_at = excluded.seen_at, assurance = excluded.assurance, shut_at = excluded.shut_at,
                      sessions_ended = excluded.sessions_ended, residual = excluded.residual, fence = excluded.fence,
-                     lease_owner = CASE WHEN ${lease} = 1 THEN door.lease_owner ELSE NULL END,
-                     lease_until = CASE WHEN ${lease} = 1 THEN door.lease_until ELSE NULL END,
+                     lease_owner = CASE WHEN ${lease} > 0 THEN door.lease_owner ELSE NULL END,
+                     lease_until = CASE ${lease} WHEN 2 THEN {until} WHEN 1 THEN door.lease_until ELSE NULL END,
                      round = excluded.round, tries = excluded.tries,
                      due = excluded.due, next_try = excluded.next_try, sweep = excluded.sweep,
                      failure = excluded.failure, failure_text = excluded.failure_text",
                 columns = door_columns!(),
                 rows = rows_of_placeholders(doors.len(), COLUMNS),
                 lease = doors.len() * COLUMNS + 1,
+                until = self.dialect().time_in(claims::lease().as_secs()),
             );
             let statement = doors.iter().fold(Statement::new(sql), bind_door);
-            self.later(statement.bind(lease == Lease::Keep));
+            self.later(statement.bind(match lease {
+                Lease::Release => 0,
+                Lease::Keep => 1,
+                Lease::Renew => 2,
+            }));
         }
     }
 

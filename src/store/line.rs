@@ -43,7 +43,7 @@ pub(super) struct Line {
 }
 
 /// The books of the practices written to, as they will be.
-type Books = BTreeMap<PracticeName, Book>;
+pub(super) type Books = BTreeMap<PracticeName, Book>;
 
 /// A transaction that several share.
 #[derive(Debug)]
@@ -51,9 +51,32 @@ pub(super) struct Batch {
     transaction: Transaction,
     books: Books,
     /// Those who have written and wait for the commit.
-    members: Vec<oneshot::Sender<Result<(), String>>>,
+    members: Vec<Member>,
     /// Whether a savepoint tells what all members wrote.
     has_savepoint: bool,
+}
+
+/// Somebody who has written.
+#[derive(Debug)]
+struct Member {
+    told: oneshot::Sender<Result<(), String>>,
+    then: Then,
+}
+
+/// What is done the moment something is durable, even if whoever wrote it has gone away.
+#[derive(Default)]
+pub(super) struct Then(Vec<Box<dyn FnOnce() + Send>>);
+
+impl Then {
+    pub(super) fn add(&mut self, act: impl FnOnce() + Send + 'static) {
+        self.0.push(Box::new(act));
+    }
+}
+
+impl std::fmt::Debug for Then {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Then({})", self.0.len())
+    }
 }
 
 /// The right to write now. Dropped without [`Turn::done`], what was written in it is taken back.
@@ -208,11 +231,15 @@ impl Turn {
     }
 
     /// Ends the turn and waits until everything is durable. `note` adds to the books what belongs
-    /// to what was written.
+    /// to what was written; `then` is done once it is durable, and dropped if it never is.
     ///
     /// # Errors
     /// When the database cannot be written; nothing of this turn is then.
-    pub(super) async fn done(mut self, note: impl FnOnce(&mut Books)) -> Result<(), StoreError> {
+    pub(super) async fn done(
+        mut self,
+        note: impl FnOnce(&mut Books),
+        then: Then,
+    ) -> Result<(), StoreError> {
         let (is_first, is_last, has_savepoint) = {
             let batch = self.batch()?;
             let members = batch.members.len();
@@ -239,7 +266,7 @@ impl Turn {
         let batch = self.batch()?;
         batch.has_savepoint |= hands_over;
         note(&mut batch.books);
-        batch.members.push(told);
+        batch.members.push(Member { told, then });
         if let Some(guard) = self.guard.take() {
             let line = Arc::clone(&self.line);
             if !(hands_over && line.is_waited_for()) {
@@ -323,9 +350,12 @@ impl Batch {
     }
 }
 
-fn tell(members: Vec<oneshot::Sender<Result<(), String>>>, done: &Result<(), String>) {
-    for member in members {
+fn tell(members: Vec<Member>, done: &Result<(), String>) {
+    for Member { told, then } in members {
+        if done.is_ok() {
+            then.0.into_iter().for_each(|act| act());
+        }
         // Whoever does not listen any more has gone away.
-        let _ = member.send(done.clone());
+        let _ = told.send(done.clone());
     }
 }

@@ -51,7 +51,7 @@ use rusqlite::ffi;
 use self::{
     database::{Database, Reads},
     kept_tokens::KeptTokens,
-    line::Line,
+    line::{Line, Then},
     row::Row,
     statement::Statement,
 };
@@ -237,7 +237,7 @@ impl Store {
             Dialect::Sqlite => {
                 let mut turn = self.the_line.turn(&self.database, self.dialect).await?;
                 let rows = turn.rows(statement).await?;
-                turn.done(|_| {}).await?;
+                turn.done(|_| {}, Then::default()).await?;
                 Ok(rows)
             }
             Dialect::Postgres => self.database.read(statement).await,

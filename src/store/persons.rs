@@ -6,7 +6,10 @@ use drawbridge_sdk::{AccountId, Subject};
 use jiff::Timestamp;
 
 use super::{
-    Store, StoreError, WriteTx, database::Reads, resources::user_columns, row::placeholders,
+    Store, StoreError, WriteTx,
+    database::Reads,
+    resources::user_columns,
+    row::{Row, placeholders},
     statement::Statement,
 };
 use crate::{
@@ -100,12 +103,19 @@ async fn read_subject(
         }
     }
     let statement = Statement::new(
-        "SELECT attributes FROM scim_user WHERE practice = $1 AND person = $2 ORDER BY modified DESC LIMIT 1",
+        // Not ordered here: a database may then walk through everybody's in that order.
+        "SELECT attributes, modified FROM scim_user WHERE practice = $1 AND person = $2",
     )
     .bind(practice.as_str())
     .bind(person.as_str());
-    let row = source.row(statement).await?;
-    if let Some(row) = row {
+    let mut latest: Option<(String, Row)> = None;
+    for row in source.rows(statement).await? {
+        let modified = row.text("modified")?;
+        if latest.as_ref().is_none_or(|(at, _)| *at < modified) {
+            latest = Some((modified, row));
+        }
+    }
+    if let Some((_, row)) = latest {
         let attributes: Attributes = row.json("attributes")?;
         let name = attributes
             .get("name")

@@ -8,7 +8,7 @@ use super::{
     Dialect, Store, StoreError,
     book::{Counts, Page},
     database::Reads,
-    line::Turn,
+    line::{Books, Then, Turn},
     row::Row,
     statement::Statement,
 };
@@ -29,6 +29,7 @@ pub struct WriteTx {
     page: Page,
     store: Store,
     has_revoked: bool,
+    then: Then,
 }
 
 impl Store {
@@ -53,6 +54,7 @@ impl Store {
             page: Page::default(),
             store: self.clone(),
             has_revoked: false,
+            then: Then::default(),
         })
     }
 }
@@ -104,6 +106,11 @@ impl WriteTx {
         self.turn.later(statement);
     }
 
+    /// Has something done the moment this transaction is durable; it is dropped if it never is.
+    pub fn then(&mut self, act: impl FnOnce() + Send + 'static) {
+        self.then.add(act);
+    }
+
     /// Runs any statement, to show what the database itself refuses.
     ///
     /// # Errors
@@ -127,14 +134,16 @@ impl WriteTx {
             page,
             store,
             has_revoked,
+            then,
             ..
         } = self;
-        let done = turn.done(|books| {
+        let note = |books: &mut Books| {
             if let Some(book) = books.get_mut(&practice) {
                 book.applied_roles = applied_roles;
                 book.add(page);
             }
-        });
+        };
+        let done = turn.done(note, then);
         done.await.inspect_err(|error| store.note_trouble(error))?;
         if has_revoked {
             store.tokens.forget();

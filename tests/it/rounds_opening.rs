@@ -78,9 +78,10 @@ async fn an_open_is_not_claimed_before_the_persons_closes_were_tried_once() {
     .await;
 
     let before = app.claim("billing").await;
-    let close = app.claim("mail").await.remove(0);
+    let mut close = app.claim("mail").await.remove(0);
     let mut tx = app.begin().await;
-    tx.count_try(&close.id);
+    close.tries = 1;
+    tx.hold(&close, "worker");
     tx.commit().await.unwrap();
     let after = app.claim("billing").await;
 

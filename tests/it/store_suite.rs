@@ -13,7 +13,7 @@ use drawbridge::{
     ids::{PersonId, UserId},
     intake::ChangeError,
     people::Change,
-    store::{Dialect, Search, Start, StoreError, doors::Lease},
+    store::{Search, Start, StoreError, doors::Lease},
 };
 
 use crate::support::{TestApp, person};
@@ -274,10 +274,11 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
     let claims = (0..4).map(|worker| {
         let (store, practice, ehr) = (app.store.clone(), &practice, &ehr);
         async move {
-            store
-                .claim_doors(&format!("worker-{worker}"), (practice, ehr), 4, false, now)
-                .await
-                .unwrap()
+            let mut tx = store.begin(practice, now).await.unwrap();
+            let owner = format!("worker-{worker}");
+            let doors = tx.claim_doors(&owner, ehr, 4, false).await.unwrap();
+            tx.commit().await.unwrap();
+            doors
         }
     });
     let claimed: usize = futures_util::future::join_all(claims)
@@ -297,15 +298,12 @@ async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &Test
     let claim = {
         let (store, practice, now) = (app.store.clone(), app.practice(), app.clock.now());
         tokio::spawn(async move {
-            store
-                .claim_doors("worker", (&practice, &"ehr".into()), 4, false, now)
-                .await
+            let mut tx = store.begin(&practice, now).await?;
+            let doors = tx.claim_doors("worker", &"ehr".into(), 4, false).await?;
+            tx.commit().await?;
+            Ok::<_, StoreError>(doors)
         })
     };
-    // SQLite lets the claim wait for this transaction; PostgreSQL must pass over what it has locked.
-    while app.store.dialect() == Dialect::Postgres && !claim.is_finished() {
-        tokio::task::yield_now().await;
-    }
 
     for door in &mut doors {
         door.wish(

@@ -258,11 +258,10 @@ impl TestApp {
 
     /// Claims what is due in one system, as a worker does.
     pub async fn claim(&self, system: &str) -> Vec<Door> {
-        let now = self.clock.now();
-        self.store
-            .claim_doors("worker", (&self.practice(), &system.into()), 8, false, now)
-            .await
-            .expect("a claim")
+        let mut tx = self.begin().await;
+        let doors = tx.claim_doors("worker", &system.into(), 8, false).await;
+        tx.commit().await.expect("a claim");
+        doors.expect("a claim")
     }
 
     /// Lets time pass, then works on what is due by then.

@@ -266,6 +266,11 @@ impl FirstTries for ByRounds {
     }
 }
 
+/// First tries made by these rounds, once they run.
+pub fn first_tries(rounds: &Arc<Rounds>) -> Arc<dyn FirstTries> {
+    Arc::new(ByRounds(Arc::clone(rounds)))
+}
+
 /// A running bridge: everything but the listener.
 #[derive(Debug, Clone)]
 pub struct Bridge {
@@ -297,8 +302,7 @@ impl Bridge {
             systems,
             wake,
         ));
-        let first_tries: Arc<dyn FirstTries> = Arc::new(ByRounds(Arc::clone(&rounds)));
-        intake.first_tries_by(&first_tries);
+        intake.first_tries_by(&first_tries(&rounds));
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,

@@ -248,7 +248,7 @@ async fn bare_loop(vendor: &Vendor, people: u64) -> Result<f64, Failure> {
         vendor.hire("bare", login);
     }
     drawbridge_sdk::http::install_tls_provider();
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().build()?;
     let base = format!("http://{}/bare/users", vendor.address);
     let next = Arc::new(AtomicU64::new(0));
     let began = Instant::now();

@@ -1,6 +1,6 @@
 //! One door: the call, the reading, and what is written of both.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use drawbridge_sdk::{
     AccountId, AccountState, Ask, CallError, Change, CloseCall, Effect, FailureClass, Finality,
@@ -25,6 +25,9 @@ use crate::{
     store::{StoreError, WriteTx, attempts::Completion, doors::Lease},
     telemetry::metrics,
 };
+
+/// How long the answer of a close that went well waits for the reading, to be written down with it.
+const TOGETHER: Duration = Duration::from_millis(50);
 
 /// How recently some account must have been verified on a system for an empty answer to count.
 const SEES_OTHERS_WITHIN: Duration = Duration::from_secs(24 * 3_600);
@@ -76,8 +79,13 @@ pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(
         .store
         .find_subject(&door.practice, &door.person, &door.id)
         .await?;
-    if let Some(attempt) = attempt {
-        let Some(accounts) = act(rounds, system, &mut door, &attempt, &subject).await? else {
+    let Some(attempt) = attempt else {
+        let seen = observe(rounds, system, door.way, subject).await;
+        return write_reading(rounds, system, &mut door, seen).await;
+    };
+    let call = call(rounds, system, &door, attempt, &subject).await?;
+    if !call.leaves_all_known(system, &door, &subject) {
+        let Some(accounts) = write_call(rounds, system, &mut door, call).await? else {
             return Ok(());
         };
         // The accounts this call just returned are searched for too.
@@ -86,18 +94,50 @@ pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(
                 subject.account_ids.insert(0, account);
             }
         }
+        let seen = observe(rounds, system, door.way, subject).await;
+        return write_reading(rounds, system, &mut door, seen).await;
     }
-    read(rounds, system, &mut door, subject).await
+    let mut reading = pin!(observe(rounds, system, door.way, subject));
+    match tokio::time::timeout(TOGETHER, &mut reading).await {
+        Ok(seen) => write_both(rounds, system, &mut door, call, seen).await,
+        Err(_) => {
+            if write_call(rounds, system, &mut door, call).await?.is_none() {
+                return Ok(());
+            }
+            write_reading(rounds, system, &mut door, reading.await).await
+        }
+    }
 }
 
-/// Opens or closes. Answers the accounts it returned if a reading follows under the same claim.
-async fn act(
+/// A call that was made, or is void.
+struct Call {
+    attempt: Attempt,
+    answer: Result<Outcome, CallError>,
+    /// When that was known.
+    at: Timestamp,
+}
+
+impl Call {
+    /// Whether this was a close that went well and taught nothing new: should its answer be lost, the
+    /// same call finds it so. Only then may it wait a moment to be written down with the reading.
+    fn leaves_all_known(&self, system: &System, door: &Door, subject: &Subject) -> bool {
+        door.wanted.is_closed()
+            && system.capabilities.read_back
+            && self.answer.as_ref().is_ok_and(|outcome| {
+                let is_known = |account: &AccountId| subject.owns(account.as_str());
+                outcome.failure().is_none() && outcome.accounts.iter().all(is_known)
+            })
+    }
+}
+
+/// Opens or closes.
+async fn call(
     rounds: &Rounds,
     system: &System,
-    door: &mut Door,
-    attempt: &Attempt,
+    door: &Door,
+    attempt: Attempt,
     subject: &Subject,
-) -> Result<Option<Vec<AccountId>>, StoreError> {
+) -> Result<Call, StoreError> {
     // The last look before bytes leave: a newer wish voids this one.
     if !rounds.store.holds(door, &rounds.owner).await? {
         let void = CallError::new(
@@ -105,21 +145,26 @@ async fn act(
             Finality::NotSent,
             "a newer wish came first",
         );
-        conclude(rounds, system, door, attempt, Err(void)).await?;
-        return Ok(None);
+        return Ok(Call {
+            attempt,
+            answer: Err(void),
+            at: rounds.clock.now(),
+        });
     }
     // A worker that was held up since it wrote the attempt has only what is left of its time.
     let left = clock::between(rounds.clock.now(), attempt.answer_by);
     failpoint::pass(Point::BeforeSend);
     let answer = send(system, door, subject.clone(), left).await;
-    let failure = answer
-        .as_ref()
-        .err()
-        .cloned()
-        .or_else(|| answer.as_ref().ok().and_then(Outcome::failure).cloned());
-    let own = conclude(rounds, system, door, attempt, answer).await?;
-    note_reach(rounds, system, failure.as_ref()).await;
-    Ok(own)
+    let failure = match &answer {
+        Ok(outcome) => outcome.failure(),
+        Err(error) => Some(error),
+    };
+    note_reach(rounds, system, failure).await;
+    Ok(Call {
+        attempt,
+        at: rounds.clock.now(),
+        answer,
+    })
 }
 
 async fn send(
@@ -171,42 +216,109 @@ async fn send(
     }
 }
 
-/// Writes down what became of an attempt. The result and any account ids are always kept; the door's
-/// state only while the claim holds (rule R3). Answers the door's accounts among those returned if a
-/// reading follows.
-async fn conclude(
+/// Writes down what became of a call. Answers the door's accounts among those returned if a reading
+/// follows under the same claim.
+async fn write_call(
     rounds: &Rounds,
     system: &System,
     door: &mut Door,
-    attempt: &Attempt,
-    answer: Result<Outcome, CallError>,
+    call: Call,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
+    let mut tx = rounds
+        .store
+        .begin(&door.practice, rounds.clock.now())
+        .await?;
+    let holds = tx.holds(&door.id, door.fence).await?;
+    let own = conclude(&mut tx, system, door, &call).await?;
+    if holds {
+        let lease = match own {
+            Some(_) => Lease::Renew,
+            None => Lease::Release,
+        };
+        tx.record_door(door, lease);
+    }
+    failpoint::pass(Point::BeforeResult);
+    tx.commit().await?;
+    failpoint::pass(Point::AfterResult);
+    Ok(own.filter(|_| holds))
+}
+
+/// Writes down what a reading proves.
+async fn write_reading(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    seen: Seeing,
+) -> Result<(), StoreError> {
+    let now = rounds.clock.now();
+    let mut tx = rounds.store.begin(&door.practice, now).await?;
+    if !tx.holds(&door.id, door.fence).await? {
+        return Ok(());
+    }
+    take_in(&mut tx, system, door, seen).await?;
+    failpoint::pass(Point::BeforeVerdict);
+    tx.commit().await?;
+    failpoint::pass(Point::AfterVerdict);
+    Ok(())
+}
+
+/// Writes down what became of a call together with what the reading after it proves.
+async fn write_both(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    call: Call,
+    seen: Seeing,
+) -> Result<(), StoreError> {
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
-    let completion = completion_of(&answer);
+    let goes_on = conclude(&mut tx, system, door, &call).await?.is_some();
+    if holds && goes_on {
+        take_in(&mut tx, system, door, seen).await?;
+    }
+    failpoint::pass(Point::BeforeResult);
+    failpoint::pass(Point::BeforeVerdict);
+    tx.commit().await?;
+    failpoint::pass(Point::AfterResult);
+    failpoint::pass(Point::AfterVerdict);
+    Ok(())
+}
+
+/// Takes in what became of a call. The result and any account ids are always kept; the door's state is
+/// for whoever still holds it (rule R3). Answers the door's accounts among those returned if a reading
+/// follows.
+async fn conclude(
+    tx: &mut WriteTx,
+    system: &System,
+    door: &mut Door,
+    call: &Call,
+) -> Result<Option<Vec<AccountId>>, StoreError> {
+    let Call {
+        attempt,
+        answer,
+        at,
+    } = call;
+    let completion = completion_of(answer);
     let result = completion
         .failure
         .as_ref()
         .map_or(completion.result, |(class, _)| *class);
-    let took = clock::between(attempt.started, now);
+    let took = clock::between(attempt.started, *at);
     let whose = (&door.practice, &door.system);
     metrics::count_attempt(whose, attempt.action.as_str(), result, took);
     tx.complete_attempt(&attempt.id, &completion);
-    tx.record(notes::completed(door, attempt, &completion, now));
-    let mut own = Vec::new();
-    if let Ok(outcome) = &answer {
-        let foreign = own_accounts(&mut tx, door, &outcome.accounts, now).await?;
-        own.clone_from(&outcome.accounts);
-        own.retain(|account| !foreign.contains(account));
-    }
-    let goes_on = match &answer {
+    tx.record(notes::completed(door, attempt, &completion, *at));
+    let (own, goes_on) = match answer {
         Ok(outcome) => {
-            door.after_answer(outcome, now);
-            match outcome.failure() {
+            let foreign = own_accounts(tx, door, &outcome.accounts, *at).await?;
+            let mut own = outcome.accounts.clone();
+            own.retain(|account| !foreign.contains(account));
+            door.after_answer(outcome, *at);
+            let goes_on = match outcome.failure() {
                 Some(failure) => {
                     door.due = Due::Act;
-                    fail(system, door, failure, now)
+                    fail(system, door, failure, *at)
                 }
                 None if system.capabilities.read_back || outcome.change == Change::NoAccount => {
                     true
@@ -215,24 +327,12 @@ async fn conclude(
                     door.after_answer_that_cannot_be_read_back();
                     false
                 }
-            }
+            };
+            (own, goes_on)
         }
-        Err(error) => fail(system, door, error, now),
+        Err(error) => (Vec::new(), fail(system, door, error, *at)),
     };
-    if holds {
-        tx.record_door(
-            door,
-            if goes_on {
-                Lease::Renew
-            } else {
-                Lease::Release
-            },
-        );
-    }
-    failpoint::pass(Point::BeforeResult);
-    tx.commit().await?;
-    failpoint::pass(Point::AfterResult);
-    Ok((goes_on && holds).then_some(own))
+    Ok(goes_on.then_some(own))
 }
 
 /// Takes in a failed call. Answers whether the system is read all the same: it answered, and somebody
@@ -287,41 +387,49 @@ fn is_settled(effect: &Effect) -> bool {
     !matches!(effect, Effect::Failed(error) if error.finality == Finality::Unknown)
 }
 
-/// Reads what the system says, and judges it.
-async fn read(
-    rounds: &Rounds,
-    system: &System,
-    door: &mut Door,
-    subject: Subject,
-) -> Result<(), StoreError> {
+/// What a reading brought, and what is needed to judge it.
+struct Seeing {
+    answer: Result<Observation, CallError>,
+    /// The accounts the door owned when it was asked for.
+    known_accounts: Vec<AccountId>,
+    /// When it was asked for.
+    began: Timestamp,
+}
+
+/// Reads what the system says.
+async fn observe(rounds: &Rounds, system: &System, way: Way, subject: Subject) -> Seeing {
     let began = rounds.clock.now();
     let known_accounts = subject.account_ids.clone();
-    let answer = {
-        let connector = system.connector();
-        let ask = Ask {
-            subject,
-            way: door.way,
-            canary: system.canary.clone(),
-        };
-        bounded(system.call_timeout, Kind::Reads, async move {
-            connector.observe(&ask).await
-        })
-        .await
+    let connector = system.connector();
+    let ask = Ask {
+        subject,
+        way,
+        canary: system.canary.clone(),
     };
-    let now = rounds.clock.now();
+    let answer = bounded(system.call_timeout, Kind::Reads, async move {
+        connector.observe(&ask).await
+    })
+    .await;
     note_reach(rounds, system, answer.as_ref().err()).await;
-    let mut tx = rounds.store.begin(&door.practice, now).await?;
-    if !tx.holds(&door.id, door.fence).await? {
-        return Ok(());
+    Seeing {
+        answer,
+        known_accounts,
+        began,
     }
-    match answer {
+}
+
+/// Takes in a reading, judged or failed, and gives the door back.
+async fn take_in(
+    tx: &mut WriteTx,
+    system: &System,
+    door: &mut Door,
+    seen: Seeing,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    match seen.answer {
         Ok(observation) => {
-            let reading = Seeing {
-                observation,
-                known_accounts: &known_accounts,
-                began,
-            };
-            judge_reading(&mut tx, system, door, reading).await?;
+            let asked = (seen.known_accounts.as_slice(), seen.began);
+            judge_reading(tx, system, door, observation, asked).await?;
         }
         // The call before it failed too, and that is what people must know of.
         Err(error) if door.due == Due::Act => tx.record(notes::read_failed(door, &error, now)),
@@ -333,30 +441,16 @@ async fn read(
     }
     tx.record_door(door, Lease::Release);
     tx.close_case_when_done(door, notes::BRIDGE).await?;
-    failpoint::pass(Point::BeforeVerdict);
-    tx.commit().await?;
-    failpoint::pass(Point::AfterVerdict);
     Ok(())
-}
-
-/// What was seen, and what is needed to judge it.
-struct Seeing<'a> {
-    observation: Observation,
-    known_accounts: &'a [AccountId],
-    began: Timestamp,
 }
 
 async fn judge_reading(
     tx: &mut WriteTx,
     system: &System,
     door: &mut Door,
-    seeing: Seeing<'_>,
+    mut observation: Observation,
+    (known_accounts, began): (&[AccountId], Timestamp),
 ) -> Result<(), StoreError> {
-    let Seeing {
-        mut observation,
-        known_accounts,
-        began,
-    } = seeing;
     let now = tx.now();
     let ids: Vec<_> = observation
         .accounts

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     clock,
     door::{Assurance, Door, Due, Failure, Opening, Seen, Wanted},
-    ids::{PersonId, PracticeName, SystemName},
+    ids::{DoorId, PersonId, PracticeName, SystemName},
     query::fold,
 };
 
@@ -333,30 +333,39 @@ impl WriteTx {
         let now = clock::to_text(self.now());
         let mut foreign = Vec::new();
         for account in accounts {
-            let statement = Statement::new(
-                "INSERT INTO door_account (practice, system, way, account, door, first_seen)
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-            )
-            .bind(door.practice.as_str())
-            .bind(door.system.as_str())
-            .bind(door.way.as_str())
-            .bind(account.as_str())
-            .bind(door.id.as_str())
-            .bind(now.as_str());
-            self.later(statement);
-            let statement = Statement::new(
-                "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
-            )
-            .bind(door.practice.as_str())
-            .bind(door.system.as_str())
-            .bind(door.way.as_str())
-            .bind(account.as_str());
-            let row = self.row(statement).await?;
-            let owner = row.map(|row| row.text("door")).transpose()?;
-            if owner.as_deref() != Some(door.id.as_str()) {
-                foreign.push(account.clone());
+            match self.find_owner(door, account).await? {
+                Some(owner) if owner == door.id => {}
+                Some(_) => foreign.push(account.clone()),
+                None => self.later(
+                    Statement::new(
+                        "INSERT INTO door_account (practice, system, way, account, door, first_seen)
+                         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+                    )
+                    .bind(door.practice.as_str())
+                    .bind(door.system.as_str())
+                    .bind(door.way.as_str())
+                    .bind(account.as_str())
+                    .bind(door.id.as_str())
+                    .bind(now.as_str()),
+                ),
             }
         }
         Ok(foreign)
+    }
+
+    async fn find_owner(
+        &mut self,
+        door: &Door,
+        account: &AccountId,
+    ) -> Result<Option<DoorId>, StoreError> {
+        let statement = Statement::new(
+            "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
+        )
+        .bind(door.practice.as_str())
+        .bind(door.system.as_str())
+        .bind(door.way.as_str())
+        .bind(account.as_str());
+        let row = self.row(statement).await?;
+        row.map(|row| Ok(row.text("door")?.into())).transpose()
     }
 }

@@ -13,6 +13,7 @@ mod canaille_locks_a_user;
 #[cfg(unix)]
 mod crash;
 mod events_told;
+mod first_tries;
 mod flapping;
 mod fuzzed;
 mod listener;

@@ -85,6 +85,30 @@ async fn a_full_disk_is_told_and_nothing_is_half_written() {
     assert!(app.is_green("nina", "ehr").await);
 }
 
+#[tokio::test]
+async fn a_wish_that_could_not_be_written_sends_nothing_and_keeps_no_place() {
+    let app = TestApp::start().await;
+    let (provider, nina) = nina(&app).await;
+    let running = app.run().await;
+    let before = app.system("ehr").journal();
+
+    for _ in 0..8 {
+        fill(&app).await;
+        let refused = provider.send("PATCH", &nina, Some(&disable())).await;
+        assert_eq!(refused.status, 503);
+        limit_pages(&app, false).await;
+    }
+    let after = app.system("ehr").journal();
+    let accepted = provider.send("PATCH", &nina, Some(&disable())).await;
+    app.until(|app| !app.system("ehr").account("nina").unwrap().enabled)
+        .await;
+    running.stop().await;
+
+    assert_eq!(before, after);
+    assert_eq!(accepted.status, 200);
+    assert!(app.is_green("nina", "ehr").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_database_is_told_within_ten_seconds_and_recovers() {
     let app = TestApp::start().await;

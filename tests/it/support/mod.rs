@@ -24,7 +24,10 @@ use drawbridge_sdk::Way;
 use fake::FakeSystem;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 /// When every test begins: a Friday, two minutes past five.
 pub const FRIDAY: &str = "2026-11-20T17:02:00Z";
@@ -330,6 +333,32 @@ impl TestApp {
                 )
             })
             .collect()
+    }
+}
+
+/// Rounds that run beside the test, as those of a server do, until they are stopped.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    rounds: JoinHandle<()>,
+}
+
+impl Running {
+    /// Lets what runs come to its end.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.rounds.await.expect("the rounds end well");
+    }
+}
+
+impl TestApp {
+    /// Runs the rounds beside the test, which make first tries too.
+    pub async fn run(&self) -> Running {
+        self.intake.first_tries_by(&app::first_tries(&self.rounds));
+        let (stop, stopped) = watch::channel(false);
+        let rounds = tokio::spawn(Arc::clone(&self.rounds).run(stopped));
+        // Their first look is over once they wait.
+        tokio::task::yield_now().await;
+        Running { stop, rounds }
     }
 }
 

@@ -196,29 +196,52 @@ impl Rounds {
     /// Takes as many due doors of a system as it has places free, each with its place, and writes down
     /// the calls they are due for.
     async fn claim(&self, system: &System) -> Result<Vec<(Job, Place)>, StoreError> {
-        let mut places: Vec<Place> = std::iter::from_fn(|| system.place()).collect();
+        let places: Vec<Place> = std::iter::from_fn(|| system.place()).collect();
         let Some(most) = u32::try_from(places.len()).ok().filter(|most| *most > 0) else {
             return Ok(Vec::new());
         };
+        failpoint::pass(Point::BeforeClaim);
+        let mut tx = self.store.begin(&system.practice, self.clock.now()).await?;
+        let jobs = self.claim_in(&mut tx, system, most).await?;
+        tx.commit().await?;
+        failpoint::pass(Point::AfterAttempt);
+        Ok(jobs.into_iter().zip(places).collect())
+    }
+
+    async fn claim_in(
+        &self,
+        tx: &mut WriteTx,
+        system: &System,
+        most: u32,
+    ) -> Result<Vec<Job>, StoreError> {
         let is_unreachable = system.breaker().is_open();
         // Before looking: what is noted from now on is looked for again.
         system.note_backlog(false);
-        failpoint::pass(Point::BeforeClaim);
-        let mut tx = self.store.begin(&system.practice, self.clock.now()).await?;
         let doors = tx
             .claim_doors(&self.owner, &system.name, most, is_unreachable)
             .await?;
         failpoint::pass(Point::AfterClaim);
-        if doors.len() == places.len() {
+        if doors.len() == most as usize {
             system.note_backlog(true);
         }
-        let jobs: Vec<Job> = doors
+        let jobs = doors
             .into_iter()
-            .map(|door| announce(&mut tx, &self.owner, system, door))
+            .map(|door| announce(tx, &self.owner, system, door))
             .collect();
-        tx.commit().await?;
-        failpoint::pass(Point::AfterAttempt);
-        Ok(jobs.into_iter().zip(places.drain(..)).collect())
+        Ok(jobs)
+    }
+
+    /// What is to be done next in a system, for whoever is done with a door there and writes that down:
+    /// one commit ends the one and begins the other.
+    pub(super) async fn next_job(
+        &self,
+        tx: &mut WriteTx,
+        system: &System,
+    ) -> Result<Option<Job>, StoreError> {
+        if !self.is_running.load(Ordering::SeqCst) || !system.is_backlogged() {
+            return Ok(None);
+        }
+        Ok(self.claim_in(tx, system, 1).await?.pop())
     }
 
     /// Takes a door that reception has just wished shut, if the system has a place free, and writes the
@@ -257,10 +280,14 @@ impl Rounds {
     }
 
     async fn see_to(self: Arc<Self>, system: Arc<System>, job: Job, place: Place) {
-        let id = job.door.id.clone();
-        if let Err(error) = work(&self, &system, job).await {
-            error!(door.id = %id, system.name = %system.name, %error,
-                "could not write down what happened to a door: it is picked up again when its lease ends");
+        let mut next = Some(job);
+        while let Some(job) = next {
+            let id = job.door.id.clone();
+            next = work(&self, &system, job).await.unwrap_or_else(|error| {
+                error!(door.id = %id, system.name = %system.name, %error,
+                    "could not write down what happened to a door: it is picked up again when its lease ends");
+                None
+            });
         }
         drop(place);
         self.wake.notify_one();

@@ -72,8 +72,13 @@ pub(super) fn announce(tx: &mut WriteTx, owner: &str, system: &System, door: Doo
     }
 }
 
-/// Makes the call that was written down, then reads what the system says.
-pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(), StoreError> {
+/// Makes the call that was written down, then reads what the system says. Answers what is to be done
+/// next under the same place.
+pub(super) async fn work(
+    rounds: &Rounds,
+    system: &System,
+    job: Job,
+) -> Result<Option<Job>, StoreError> {
     let Job { mut door, attempt } = job;
     let mut subject = rounds
         .store
@@ -86,7 +91,7 @@ pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(
     let call = call(rounds, system, &door, attempt, &subject).await?;
     if !call.leaves_all_known(system, &door, &subject) {
         let Some(accounts) = write_call(rounds, system, &mut door, call).await? else {
-            return Ok(());
+            return Ok(None);
         };
         // The accounts this call just returned are searched for too.
         for account in accounts {
@@ -102,7 +107,7 @@ pub(super) async fn work(rounds: &Rounds, system: &System, job: Job) -> Result<(
         Ok(seen) => write_both(rounds, system, &mut door, call, seen).await,
         Err(_) => {
             if write_call(rounds, system, &mut door, call).await?.is_none() {
-                return Ok(());
+                return Ok(None);
             }
             write_reading(rounds, system, &mut door, reading.await).await
         }
@@ -249,17 +254,18 @@ async fn write_reading(
     system: &System,
     door: &mut Door,
     seen: Seeing,
-) -> Result<(), StoreError> {
+) -> Result<Option<Job>, StoreError> {
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     if !tx.holds(&door.id, door.fence).await? {
-        return Ok(());
+        return Ok(None);
     }
     take_in(&mut tx, system, door, seen).await?;
+    let next = rounds.next_job(&mut tx, system).await?;
     failpoint::pass(Point::BeforeVerdict);
     tx.commit().await?;
     failpoint::pass(Point::AfterVerdict);
-    Ok(())
+    Ok(next)
 }
 
 /// Writes down what became of a call together with what the reading after it proves.
@@ -269,7 +275,7 @@ async fn write_both(
     door: &mut Door,
     call: Call,
     seen: Seeing,
-) -> Result<(), StoreError> {
+) -> Result<Option<Job>, StoreError> {
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
@@ -277,12 +283,13 @@ async fn write_both(
     if holds && goes_on {
         take_in(&mut tx, system, door, seen).await?;
     }
+    let next = rounds.next_job(&mut tx, system).await?;
     failpoint::pass(Point::BeforeResult);
     failpoint::pass(Point::BeforeVerdict);
     tx.commit().await?;
     failpoint::pass(Point::AfterResult);
     failpoint::pass(Point::AfterVerdict);
-    Ok(())
+    Ok(next)
 }
 
 /// Takes in what became of a call. The result and any account ids are always kept; the door's state is

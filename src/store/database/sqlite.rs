@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, config::DbConfig, types::ValueRef};
 use sqlx::{
     ConnectOptions as _, Connection as _,
     migrate::MigrateError,
@@ -92,6 +92,8 @@ impl File {
         for statement in Dialect::Sqlite.on_connect() {
             connection.execute_batch(statement)?;
         }
+        // Else a statement with a range is prepared anew whenever another value is bound.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(PREPARED);
         Ok(connection)
     }

@@ -16,13 +16,28 @@ impl Intake {
     ///
     /// # Errors
     /// See [`ChangeError`]; nothing is written then.
-    pub async fn change_group<E: Send>(
+    pub async fn change_group<E: Send + 'static>(
         &self,
         caller: &Caller,
         id: Option<&GroupId>,
-        mut change: impl FnMut(Option<&Group>) -> Result<Option<GroupContent>, E> + Send,
+        change: impl FnOnce(Option<&Group>) -> Result<Option<GroupContent>, E> + Send + 'static,
     ) -> Result<Option<Group>, ChangeError<E>> {
-        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        let (intake, caller, id) = (self.clone(), caller.clone(), id.cloned());
+        let practice = caller.practice.clone();
+        let write = move |tx| async move {
+            let changed = intake.change_group_in(tx, &caller, id.as_ref(), change);
+            changed.await
+        };
+        self.store.write(&practice, self.clock.now(), write).await?
+    }
+
+    async fn change_group_in<E: Send>(
+        &self,
+        mut tx: WriteTx,
+        caller: &Caller,
+        id: Option<&GroupId>,
+        change: impl FnOnce(Option<&Group>) -> Result<Option<GroupContent>, E> + Send,
+    ) -> Result<Option<Group>, ChangeError<E>> {
         let before = match id {
             Some(id) => Some(tx.find_group(id).await?.ok_or(ChangeError::NotFound)?),
             None => None,

@@ -23,13 +23,28 @@ impl Intake {
     ///
     /// # Errors
     /// See [`ChangeError`]; nothing is written then.
-    pub async fn change_user<E: Send>(
+    pub async fn change_user<E: Send + 'static>(
         &self,
         caller: &Caller,
         id: Option<&UserId>,
-        mut change: impl FnMut(Option<&User>) -> Result<Option<Attributes>, E> + Send,
+        change: impl FnOnce(Option<&User>) -> Result<Option<Attributes>, E> + Send + 'static,
     ) -> Result<Option<User>, ChangeError<E>> {
-        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        let (intake, caller, id) = (self.clone(), caller.clone(), id.cloned());
+        let practice = caller.practice.clone();
+        let write = move |tx| async move {
+            let changed = intake.change_user_in(tx, &caller, id.as_ref(), change);
+            changed.await
+        };
+        self.store.write(&practice, self.clock.now(), write).await?
+    }
+
+    async fn change_user_in<E: Send>(
+        &self,
+        mut tx: WriteTx,
+        caller: &Caller,
+        id: Option<&UserId>,
+        change: impl FnOnce(Option<&User>) -> Result<Option<Attributes>, E> + Send,
+    ) -> Result<Option<User>, ChangeError<E>> {
         let before = match id {
             Some(id) => Some(tx.find_user(id).await?.ok_or(ChangeError::NotFound)?),
             None => None,

@@ -1,16 +1,14 @@
 //! Who works on what, and when.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use drawbridge_sdk::FailureClass;
 use futures_util::future::join_all;
 use tokio::{
+    runtime::Handle,
     sync::{Notify, watch},
     task::JoinSet,
     time::MissedTickBehavior,
@@ -55,8 +53,8 @@ pub struct Rounds {
     /// Who holds the leases this bridge takes.
     pub(super) owner: String,
     steps: Mutex<Steps>,
-    /// Whether reception may hand doors over.
-    is_running: AtomicBool,
+    /// Where they run, while they do: then reception may hand doors over.
+    runtime: Mutex<Option<Handle>>,
     /// Doors that reception handed over, until they were seen to.
     handed_over: TaskTracker,
 }
@@ -72,7 +70,7 @@ impl Rounds {
             wake,
             steps,
             owner: uuid::Uuid::now_v7().to_string(),
-            is_running: AtomicBool::default(),
+            runtime: Mutex::default(),
             handed_over: TaskTracker::new(),
         }
     }
@@ -85,7 +83,7 @@ impl Rounds {
     /// Works until told to stop, then lets running calls end and gives back its leases.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut running = JoinSet::new();
-        self.is_running.store(true, Ordering::SeqCst);
+        self.runs_on(Some(Handle::current()));
         let mut look = Look::Everywhere;
         let mut looks = tokio::time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -102,7 +100,7 @@ impl Rounds {
                 _ = stop.changed() => break,
             }
         }
-        self.is_running.store(false, Ordering::SeqCst);
+        self.runs_on(None);
         self.handed_over.close();
         let drained = tokio::time::timeout(DRAIN, async {
             while running.join_next().await.is_some() {}
@@ -238,7 +236,7 @@ impl Rounds {
         tx: &mut WriteTx,
         system: &System,
     ) -> Result<Option<Job>, StoreError> {
-        if !self.is_running.load(Ordering::SeqCst) || !system.is_backlogged() {
+        if self.runtime().is_none() || !system.is_backlogged() {
             return Ok(None);
         }
         Ok(self.claim_in(tx, system, 1).await?.pop())
@@ -259,11 +257,11 @@ impl Rounds {
         let (rounds, system) = (Arc::clone(self), Arc::clone(system));
         // First, so that whoever waits for the last of them waits for this one.
         let token = self.handed_over.token();
-        let may_take = self.is_running.load(Ordering::SeqCst)
-            && door.wanted.is_closed()
-            // Whoever waits already comes first.
-            && !system.is_backlogged();
-        let Some(place) = may_take.then(|| system.place()).flatten() else {
+        // Whoever waits already comes first.
+        let may_take = door.wanted.is_closed() && !system.is_backlogged();
+        let runtime = self.runtime().filter(|_| may_take);
+        let taken = runtime.and_then(|runtime| Some((runtime, system.place()?)));
+        let Some((runtime, place)) = taken else {
             tx.then(move || {
                 system.note_backlog(true);
                 rounds.wake.notify_one();
@@ -274,9 +272,19 @@ impl Rounds {
         let job = announce(tx, &self.owner, &system, door.clone());
         door.tries = job.door.tries;
         tx.then(move || {
+            // Not where this is called: that is the thread that writes.
             let handed_over = token.task_tracker();
-            handed_over.spawn(rounds.see_to(system, job, place));
+            handed_over.spawn_on(rounds.see_to(system, job, place), &runtime);
         });
+    }
+
+    fn runtime(&self) -> Option<Handle> {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        runtime.clone()
+    }
+
+    fn runs_on(&self, runtime: Option<Handle>) {
+        *self.runtime.lock().unwrap_or_else(PoisonError::into_inner) = runtime;
     }
 
     async fn see_to(self: Arc<Self>, system: Arc<System>, job: Job, place: Place) {

@@ -91,34 +91,9 @@ pub(super) struct Turn {
 }
 
 impl Line {
-    /// Waits for its turn.
-    ///
-    /// # Errors
-    /// When no transaction can be begun.
-    pub(super) async fn turn(
-        self: &Arc<Self>,
-        database: &Database,
-        dialect: Dialect,
-    ) -> Result<Turn, StoreError> {
-        let mut queued = Queued::new(self);
-        let mut guard = Arc::clone(&self.open).lock_owned().await;
-        queued.is_served = true;
-        drop(queued);
-        if guard.is_none() {
-            *guard = Some(Batch {
-                transaction: database.begin().await?,
-                books: BTreeMap::new(),
-                members: Vec::new(),
-                has_savepoint: false,
-            });
-        }
-        Ok(Turn {
-            line: Arc::clone(self),
-            dialect,
-            guard: Some(guard),
-            later: Vec::new(),
-            has_failed: false,
-        })
+    /// Takes a place in the line. Whoever writes now relies on it being used or given up.
+    pub(super) fn queue(self: &Arc<Self>) -> Queued {
+        Queued::new(Arc::clone(self))
     }
 
     fn is_waited_for(&self) -> bool {
@@ -128,28 +103,59 @@ impl Line {
 
 /// Counts as waiting. Whoever hands over relies on somebody who waits to commit; one that stops waiting
 /// sees to it that somebody does.
-struct Queued<'a> {
-    line: &'a Arc<Line>,
+#[derive(Debug)]
+pub(super) struct Queued {
+    line: Arc<Line>,
     is_served: bool,
 }
 
-impl<'a> Queued<'a> {
-    fn new(line: &'a Arc<Line>) -> Self {
+impl Queued {
+    fn new(line: Arc<Line>) -> Self {
         line.waiting.fetch_add(1, Ordering::SeqCst);
         Self {
             line,
             is_served: false,
         }
     }
+
+    /// Waits for its turn.
+    ///
+    /// # Errors
+    /// When no transaction can be begun.
+    pub(super) async fn turn(
+        mut self,
+        database: &Database,
+        dialect: Dialect,
+    ) -> Result<Turn, StoreError> {
+        let mut guard = Arc::clone(&self.line.open).lock_owned().await;
+        self.is_served = true;
+        let line = Arc::clone(&self.line);
+        drop(self);
+        if guard.is_none() {
+            *guard = Some(Batch {
+                transaction: database.begin().await?,
+                books: BTreeMap::new(),
+                members: Vec::new(),
+                has_savepoint: false,
+            });
+        }
+        Ok(Turn {
+            line,
+            dialect,
+            guard: Some(guard),
+            later: Vec::new(),
+            has_failed: false,
+        })
+    }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for Queued {
     fn drop(&mut self) {
         self.line.waiting.fetch_sub(1, Ordering::SeqCst);
         if self.is_served {
             return;
         }
-        let line = Arc::clone(self.line);
+        let line = Arc::clone(&self.line);
         // Without a runtime the process is ending, and nobody waits for an answer.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

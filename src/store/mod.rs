@@ -35,6 +35,7 @@ pub mod tokens;
 mod upgrade;
 mod waves;
 pub mod write;
+mod writer;
 
 use std::{
     collections::HashMap,
@@ -48,6 +49,7 @@ use std::{
 
 use rusqlite::ffi;
 
+use self::writer::Writer;
 use self::{
     database::{Database, Reads},
     kept_tokens::KeptTokens,
@@ -135,6 +137,8 @@ pub struct Store {
     /// Who writes now: one line for SQLite, one for each practice on PostgreSQL.
     lines: Arc<Mutex<HashMap<PracticeName, Arc<Line>>>>,
     the_line: Arc<Line>,
+    /// The thread that writes to SQLite.
+    writer: Arc<Writer>,
     bookmarks: Arc<bookmarks::Bookmarks>,
     tokens: Arc<KeptTokens>,
     /// Whether the last change could not be written.
@@ -154,6 +158,7 @@ impl Store {
             dialect,
             lines: Arc::default(),
             the_line: Arc::default(),
+            writer: Arc::default(),
             bookmarks: Arc::default(),
             tokens: Arc::default(),
             is_in_trouble: Arc::default(),
@@ -235,7 +240,11 @@ impl Store {
     async fn run_alone(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
         match self.dialect {
             Dialect::Sqlite => {
-                let mut turn = self.the_line.turn(&self.database, self.dialect).await?;
+                let mut turn = self
+                    .the_line
+                    .queue()
+                    .turn(&self.database, self.dialect)
+                    .await?;
                 let rows = turn.rows(statement).await?;
                 turn.done(|_| {}, Then::default()).await?;
                 Ok(rows)

@@ -8,9 +8,10 @@ use super::{
     Dialect, Store, StoreError,
     book::{Counts, Page},
     database::Reads,
-    line::{Books, Then, Turn},
+    line::{Books, Queued, Then, Turn},
     row::Row,
     statement::Statement,
+    writer::Writer,
 };
 use crate::{evidence::Entry, ids::PracticeName};
 
@@ -42,8 +43,17 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<WriteTx, StoreError> {
-        let line = self.line(practice);
-        let turn = line.turn(&self.database, self.dialect).await;
+        let queued = self.line(practice).queue();
+        self.begin_queued(queued, practice, now).await
+    }
+
+    async fn begin_queued(
+        &self,
+        queued: Queued,
+        practice: &PracticeName,
+        now: Timestamp,
+    ) -> Result<WriteTx, StoreError> {
+        let turn = queued.turn(&self.database, self.dialect).await;
         let mut turn = turn.inspect_err(|error| self.note_trouble(error))?;
         let applied_roles = turn.book(practice).await?.applied_roles.clone();
         Ok(WriteTx {
@@ -56,6 +66,34 @@ impl Store {
             has_revoked: false,
             then: Then::default(),
         })
+    }
+
+    /// Begins to write and does this with the transaction, where it costs least: on SQLite on the one
+    /// thread that writes, so that those in line follow each other without waking threads in between.
+    /// There it goes on to its end even if the caller goes away.
+    ///
+    /// # Errors
+    /// When the database cannot be written now.
+    pub async fn write<T, F>(
+        &self,
+        practice: &PracticeName,
+        now: Timestamp,
+        work: impl FnOnce(WriteTx) -> F + Send + 'static,
+    ) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let queued = self.line(practice).queue();
+        let (store, practice) = (self.clone(), practice.clone());
+        let written = async move {
+            let tx = store.begin_queued(queued, &practice, now).await?;
+            Ok(work(tx).await)
+        };
+        match self.dialect {
+            Dialect::Sqlite if Writer::is_of_use() => self.writer.run(written).await?,
+            Dialect::Sqlite | Dialect::Postgres => written.await,
+        }
     }
 }
 

@@ -161,12 +161,11 @@ name = "oak"
     }
 
     async fn hire(&self, name: &str) -> UserId {
+        let nurse = person(name, "Nurse", true);
         let user = self
             .bridge
             .intake
-            .change_user::<()>(&Self::caller(), None, |_| {
-                Ok(Some(person(name, "Nurse", true)))
-            })
+            .change_user::<()>(&Self::caller(), None, move |_| Ok(Some(nurse.clone())))
             .await;
         user.unwrap().unwrap().id
     }
@@ -174,7 +173,7 @@ name = "oak"
     async fn set_active(&self, id: &UserId, active: bool) {
         self.bridge
             .intake
-            .change_user::<()>(&Self::caller(), Some(id), |user| {
+            .change_user::<()>(&Self::caller(), Some(id), move |user| {
                 let mut attributes = user.unwrap().attributes.clone();
                 attributes.insert("active".to_owned(), json!(active));
                 Ok(Some(attributes))

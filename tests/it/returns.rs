@@ -119,7 +119,7 @@ async fn r9_whoever_is_created_again_with_a_new_id_waits_too() {
         };
         let made = app
             .intake
-            .change_user::<()>(&app.caller(), None, |_| Ok(Some(again.clone())))
+            .change_user::<()>(&app.caller(), None, move |_| Ok(Some(again.clone())))
             .await;
 
         assert!(made.is_ok(), "the source may create them");
@@ -143,7 +143,7 @@ async fn r9_somebody_who_bears_the_names_of_two_leavers_waits_as_the_later_one()
     both.insert("externalId".to_owned(), "ext-nora".into());
     let made = app
         .intake
-        .change_user::<()>(&app.caller(), None, |_| Ok(Some(both.clone())))
+        .change_user::<()>(&app.caller(), None, move |_| Ok(Some(both.clone())))
         .await;
 
     assert_eq!(made.unwrap().unwrap().person, nina);
@@ -289,7 +289,7 @@ async fn r9_a_second_user_of_somebody_who_is_kept_out_waits_too() {
         );
         let made = app
             .intake
-            .change_user::<()>(&app.caller(), None, |_| Ok(Some(second.clone())))
+            .change_user::<()>(&app.caller(), None, move |_| Ok(Some(second.clone())))
             .await;
 
         assert_eq!(made.unwrap().unwrap().person, leaver);

@@ -48,7 +48,7 @@ async fn fill(app: &TestApp) {
         let filler = crate::support::person(&format!("filler{number}"), "Nobody", false);
         let written = app
             .intake
-            .change_user::<()>(&caller, None, |_| Ok(Some(filler.clone())))
+            .change_user::<()>(&caller, None, move |_| Ok(Some(filler.clone())))
             .await;
         if written.is_err() {
             return;

@@ -103,7 +103,7 @@ async fn a_user_name_is_taken_whatever_its_case(app: &TestApp) {
 
     let error = app
         .intake
-        .change_user::<()>(&app.caller(), None, |_| Ok(Some(twin.clone())))
+        .change_user::<()>(&app.caller(), None, move |_| Ok(Some(twin.clone())))
         .await
         .unwrap_err();
 
@@ -121,17 +121,18 @@ async fn a_user_name_is_taken_whatever_its_case(app: &TestApp) {
 async fn an_external_id_is_taken_exactly(app: &TestApp) {
     app.hire("nina", "Nurse").await;
     let mut other = person("nora", "Nurse", true);
-    other.insert("externalId".to_owned(), "ext-nina".into());
+    other.insert("externalId".to_owned(), "EXT-nina".into());
+    let mut same = other.clone();
+    same.insert("externalId".to_owned(), "ext-nina".into());
 
     let error = app
         .intake
-        .change_user::<()>(&app.caller(), None, |_| Ok(Some(other.clone())))
+        .change_user::<()>(&app.caller(), None, move |_| Ok(Some(same.clone())))
         .await
         .unwrap_err();
-    other.insert("externalId".to_owned(), "EXT-nina".into());
     let accepted = app
         .intake
-        .change_user::<()>(&app.caller(), None, |_| Ok(Some(other.clone())))
+        .change_user::<()>(&app.caller(), None, move |_| Ok(Some(other.clone())))
         .await;
 
     assert!(
@@ -247,12 +248,16 @@ async fn simultaneous_changes_follow_each_other(app: &TestApp) {
     let id = app.hire("nina", "Nurse").await;
 
     let changes = (0..8).map(|number| {
-        let id = id.clone();
+        let (id, caller) = (id.clone(), app.caller());
         async move {
-            app.edit(&id, move |attributes| {
-                attributes.insert(format!("nickName{number}"), "x".into());
-            })
-            .await;
+            let changed = app
+                .intake
+                .change_user::<()>(&caller, Some(&id), move |before| {
+                    let mut attributes = before.unwrap().attributes.clone();
+                    attributes.insert(format!("nickName{number}"), "x".into());
+                    Ok(Some(attributes))
+                });
+            changed.await.unwrap();
         }
     });
     futures_util::future::join_all(changes).await;

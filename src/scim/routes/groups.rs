@@ -128,7 +128,7 @@ pub(super) async fn make(
     payload: &Payload,
 ) -> Result<Group, ScimError> {
     let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
-    change(door, ask, None, &patch).await
+    change(door, ask, None, patch).await
 }
 
 /// What PUT does.
@@ -139,7 +139,7 @@ pub(super) async fn rewrite(
     payload: &Payload,
 ) -> Result<Group, ScimError> {
     let patch = Patch::read_resource(&GROUP, &payload.json()?, ask.mode())?;
-    change(door, ask, Some(id), &patch).await
+    change(door, ask, Some(id), patch).await
 }
 
 /// What PATCH does.
@@ -150,15 +150,16 @@ pub(super) async fn alter(
     payload: &Payload,
 ) -> Result<Group, ScimError> {
     let patch = Patch::read(&GROUP, &payload.json()?, ask.mode())?;
-    change(door, ask, Some(id), &patch).await
+    change(door, ask, Some(id), patch).await
 }
 
 /// What DELETE does.
 pub(super) async fn remove(door: &FrontDoor, ask: &Ask, id: &GroupId) -> Result<(), ScimError> {
+    let conditions = ask.conditions.clone();
     door.intake
-        .change_group(&ask.visit.caller, Some(id), |before| {
+        .change_group(&ask.visit.caller, Some(id), move |before| {
             if let Some(before) = before {
-                ask.conditions.check(before.version)?;
+                conditions.check(before.version)?;
             }
             Ok(None)
         })
@@ -170,13 +171,14 @@ async fn change(
     door: &FrontDoor,
     ask: &Ask,
     id: Option<&GroupId>,
-    patch: &Patch,
+    patch: Patch,
 ) -> Result<Group, ScimError> {
+    let conditions = ask.conditions.clone();
     let group = door
         .intake
-        .change_group(&ask.visit.caller, id, |before| {
+        .change_group(&ask.visit.caller, id, move |before| {
             if let Some(before) = before {
-                ask.conditions.check(before.version)?;
+                conditions.check(before.version)?;
             }
             let before = before.map(with_members).unwrap_or_default();
             patch.apply(&before).map(|after| Some(content(after)))

@@ -126,7 +126,7 @@ pub(super) async fn make(
     payload: &Payload,
 ) -> Result<User, ScimError> {
     let patch = Patch::read_resource(&USER, &payload.json()?, ask.mode())?;
-    change(door, ask, None, &patch).await
+    change(door, ask, None, patch).await
 }
 
 /// What PUT does.
@@ -157,11 +157,12 @@ pub(super) async fn alter(
 
 /// What DELETE does.
 pub(super) async fn remove(door: &FrontDoor, ask: &Ask, id: &UserId) -> Result<(), ScimError> {
+    let conditions = ask.conditions.clone();
     let gone = door
         .intake
-        .change_user(&ask.visit.caller, Some(id), |before| {
+        .change_user(&ask.visit.caller, Some(id), move |before| {
             if let Some(before) = before {
-                ask.conditions.check(before.version)?;
+                conditions.check(before.version)?;
             }
             Ok(None)
         })
@@ -214,7 +215,7 @@ async fn write(
     patch: Result<Patch, ScimError>,
 ) -> Result<User, ScimError> {
     let user = match patch {
-        Ok(patch) => change(door, ask, Some(id), &patch).await,
+        Ok(patch) => change(door, ask, Some(id), patch).await,
         Err(error) => Err(error),
     };
     if let Err(error) = &user
@@ -229,15 +230,16 @@ async fn change(
     door: &FrontDoor,
     ask: &Ask,
     id: Option<&UserId>,
-    patch: &Patch,
+    patch: Patch,
 ) -> Result<User, ScimError> {
-    let nothing = Attributes::new();
+    let conditions = ask.conditions.clone();
     let user = door
         .intake
-        .change_user(&ask.visit.caller, id, |before| {
+        .change_user(&ask.visit.caller, id, move |before| {
             if let Some(before) = before {
-                ask.conditions.check(before.version)?;
+                conditions.check(before.version)?;
             }
+            let nothing = Attributes::new();
             let before = before.map_or(&nothing, |user| &user.attributes);
             let mut after = patch.apply(before)?;
             // A new User of whom nothing is said may get in.

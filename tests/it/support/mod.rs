@@ -173,16 +173,12 @@ impl TestApp {
     }
 
     /// The identity provider changes a User.
-    pub async fn edit(&self, id: &UserId, mut edit: impl FnMut(&mut Attributes) + Send) {
+    pub async fn edit(&self, id: &UserId, edit: impl FnOnce(&mut Attributes)) {
         self.tick();
-        self.intake
-            .change_user::<()>(&self.caller(), Some(id), |before| {
-                let mut attributes = before.expect("the User exists").attributes.clone();
-                edit(&mut attributes);
-                Ok(Some(attributes))
-            })
-            .await
-            .expect("the change is accepted");
+        let before = self.store.find_user(&self.practice(), id).await.unwrap();
+        let mut attributes = before.expect("the User exists").attributes;
+        edit(&mut attributes);
+        self.change(Some(id), attributes).await;
     }
 
     /// The identity provider deletes a User.
@@ -197,7 +193,7 @@ impl TestApp {
     async fn change(&self, id: Option<&UserId>, attributes: Attributes) -> Option<UserId> {
         let user = self
             .intake
-            .change_user::<()>(&self.caller(), id, |_| Ok(Some(attributes.clone())))
+            .change_user::<()>(&self.caller(), id, move |_| Ok(Some(attributes.clone())))
             .await
             .expect("the change is accepted");
         user.map(|user| user.id)

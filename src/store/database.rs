@@ -5,7 +5,7 @@ mod sqlite;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{PgPool, migrate::MigrateError, postgres::PgPoolOptions};
+use sqlx::{Executor as _, PgPool, migrate::MigrateError, postgres::PgPoolOptions};
 
 use super::{
     Dialect, StoreError, create_private, row::Row, sqlite_path, statement::Statement,
@@ -67,6 +67,14 @@ impl Database {
                 let pool = PgPoolOptions::new()
                     .max_connections(CONNECTIONS)
                     .acquire_timeout(PATIENCE)
+                    .after_connect(|connection, _| {
+                        Box::pin(async move {
+                            for statement in Dialect::Postgres.on_connect() {
+                                connection.execute(*statement).await?;
+                            }
+                            Ok(())
+                        })
+                    })
                     .connect_with(options)
                     .await?;
                 Ok(Self::Postgres(pool))

@@ -97,7 +97,15 @@ impl Dialect {
                 // Without it, INSERT OR REPLACE slips past the triggers that guard the evidence.
                 "PRAGMA recursive_triggers = ON",
             ],
-            Self::Postgres => &[],
+            Self::Postgres => &[
+                // A bridge that is held up in the middle of a transaction, or cut off, would keep its
+                // locks for as long as that takes: nobody else could write, or even start. Nothing is
+                // ever waited for inside a transaction, so five seconds are never needed.
+                "SET idle_in_transaction_session_timeout = '5s'",
+                // Longer than that, so that whoever waits for such a bridge gets its turn, and short
+                // enough that who waits for anything else is told in time.
+                "SET lock_timeout = '8s'",
+            ],
         }
     }
 

@@ -1,8 +1,9 @@
 //! The transaction every change goes through. Its evidence commits with it or not at all.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::{
     Dialect, Store, StoreError,
@@ -14,6 +15,10 @@ use super::{
     writer::Writer,
 };
 use crate::{evidence::Entry, ids::PracticeName};
+
+/// Longest wait for the right to write, in line here and for other bridges together: an identity provider
+/// is told within ten seconds.
+const PATIENCE: Duration = Duration::from_secs(9);
 
 /// An open write transaction in one practice.
 ///
@@ -53,9 +58,16 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<WriteTx, StoreError> {
-        let turn = queued.turn(&self.database, self.dialect).await;
-        let mut turn = turn.inspect_err(|error| self.note_trouble(error))?;
-        let applied_roles = turn.book(practice).await?.applied_roles.clone();
+        let begun = timeout(PATIENCE, async {
+            let mut turn = queued.turn(&self.database, self.dialect).await?;
+            let applied_roles = turn.book(practice).await?.applied_roles.clone();
+            Ok((turn, applied_roles))
+        });
+        let begun = begun.await.unwrap_or_else(|_| {
+            let problem = "others have been writing for too long";
+            Err(StoreError::Unavailable(problem.to_owned()))
+        });
+        let (turn, applied_roles) = begun.inspect_err(|error| self.note_trouble(error))?;
         Ok(WriteTx {
             turn,
             practice: practice.clone(),

@@ -56,7 +56,7 @@ impl Writer {
 
 impl Running {
     fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().build()?;
+        let runtime = Builder::new_current_thread().enable_time().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
         thread::Builder::new()

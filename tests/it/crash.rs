@@ -6,6 +6,8 @@
 pub mod bridge;
 pub mod checker;
 mod outage;
+#[cfg(feature = "real-systems")]
+mod postgres;
 pub mod practice;
 mod restore;
 pub mod vendor;
@@ -29,7 +31,7 @@ const SHARE: usize = 160;
 const OF_TWO_BRIDGES: usize = 3;
 
 /// Tests that keep a whole machine busy take turns, so that what they wait for comes in time.
-static TURN: Mutex<()> = Mutex::const_new(());
+pub static TURN: Mutex<()> = Mutex::const_new(());
 
 /// How the next bridge dies.
 #[derive(Debug, Clone, Copy)]
@@ -191,6 +193,7 @@ async fn two_bridges_over_one_postgresql_lose_nothing_whichever_is_killed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn r3_a_bridge_that_was_held_up_past_its_lease_does_no_harm_when_it_goes_on() {
     let server = drawbridge_conformance::RealSystem::start("postgres");
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 2, Some(server.var("POSTGRES_URL")));
     practice.bridges[0].start(None);
     let id = practice.hire("nina").await.unwrap();
@@ -235,6 +238,7 @@ async fn r3_a_bridge_that_was_held_up_past_its_lease_does_no_harm_when_it_goes_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_that_is_killed_leaves_no_half_a_file() {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 1, None);
     practice.start(None);
     practice.hire("nina").await.unwrap();

@@ -5,12 +5,13 @@ use std::{path::Path, time::Duration};
 use drawbridge::store::sqlite_path;
 use tokio::time::Instant;
 
-#[cfg(feature = "real-systems")]
-use crate::crash::{bridge::last_words, checker};
 use crate::crash::{
+    TURN,
     bridge::{PATIENCE, free_address},
     practice::Practice,
 };
+#[cfg(feature = "real-systems")]
+use crate::crash::{bridge::last_words, checker};
 
 /// A practice of two systems with metrics, and where they are.
 fn with_metrics() -> (Practice, String) {
@@ -42,6 +43,7 @@ async fn until_they_say(url: &str, line: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_tell_an_open_door_and_a_dead_system_and_no_person() {
+    let _turn = TURN.lock().await;
     let (mut practice, url) = with_metrics();
     practice.start(None);
     let id = practice.hire("nina").await.unwrap();
@@ -92,6 +94,7 @@ async fn metrics_tell_an_open_door_and_a_dead_system_and_no_person() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_it_ends_in_time_and_gives_its_leases_back() {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 1, None);
     practice.start(None);
     let id = practice.hire("nina").await.unwrap();
@@ -121,6 +124,7 @@ async fn asked_to_stop_it_ends_in_time_and_gives_its_leases_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_starts_later_is_waited_for_and_its_restart_loses_nothing() {
     let server = drawbridge_conformance::RealSystem::start("postgres");
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 1, Some(server.var("POSTGRES_URL")));
     server.stop();
     practice.bridges[0].launch(None);

@@ -106,11 +106,22 @@ impl Bridge {
         child.wait().unwrap().code()
     }
 
+    /// Holds it up, wherever it is.
+    #[cfg(feature = "real-systems")]
+    pub fn hold_up(&self) {
+        self.signal(Signal::STOP);
+    }
+
     /// Lets it go on after it was held up.
     #[cfg(feature = "real-systems")]
     pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    #[cfg(feature = "real-systems")]
+    fn signal(&self, signal: Signal) {
         let pid = self.pid().and_then(|id| i32::try_from(id).ok());
-        kill_process(pid.and_then(Pid::from_raw).unwrap(), Signal::CONT).unwrap();
+        kill_process(pid.and_then(Pid::from_raw).unwrap(), signal).unwrap();
     }
 
     pub fn kill(&mut self) {

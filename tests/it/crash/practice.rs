@@ -7,7 +7,7 @@ use drawbridge::{
     clock::{Clock as _, SystemClock},
     store::Store,
 };
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -128,11 +128,7 @@ impl Practice {
     /// One request to the first bridge that answers; `None` when none does.
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Option<(u16, Value)> {
         for bridge in &self.bridges {
-            let url = format!("http://{}/scim/v2{path}", bridge.address);
-            let mut request = self
-                .client
-                .request(method.clone(), url)
-                .bearer_auth(&self.token);
+            let mut request = self.request(bridge, method.clone(), path);
             if let Some(body) = &body {
                 request = request.json(body);
             }
@@ -145,13 +141,16 @@ impl Practice {
         None
     }
 
+    /// A request to one bridge.
+    pub fn request(&self, bridge: &Bridge, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}/scim/v2{path}", bridge.address);
+        let request = self.client.request(method, url);
+        request.bearer_auth(&self.token)
+    }
+
     /// Somebody's id, once the bridge says that they are there.
-    pub async fn hire(&mut self, login: &str) -> Option<String> {
-        let body = json!({
-            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-            "userName": login, "title": "Nurse", "active": true,
-        });
-        match self.ask(Method::POST, "/Users", Some(body)).await? {
+    pub async fn hire(&self, login: &str) -> Option<String> {
+        match self.ask(Method::POST, "/Users", Some(nurse(login))).await? {
             (201, user) => user["id"].as_str().map(str::to_owned),
             // It was written, and the answer was lost.
             (409, _) => self.find(login).await,
@@ -160,7 +159,17 @@ impl Practice {
         }
     }
 
-    async fn find(&self, login: &str) -> Option<String> {
+    /// The same, asked of this bridge.
+    #[cfg(feature = "real-systems")]
+    pub async fn hire_at(&self, bridge: usize, login: &str) -> Option<String> {
+        let request = self.request(&self.bridges[bridge], Method::POST, "/Users");
+        let answer = request.json(&nurse(login)).send().await.ok()?;
+        assert!([201, 503].contains(&answer.status().as_u16()), "{answer:?}");
+        let user: Value = answer.json().await.ok()?;
+        user["id"].as_str().map(str::to_owned)
+    }
+
+    pub async fn find(&self, login: &str) -> Option<String> {
         let path = format!("/Users?filter=userName%20eq%20%22{login}%22");
         let (_, list) = self.ask(Method::GET, &path, None).await?;
         list["Resources"][0]["id"].as_str().map(str::to_owned)
@@ -220,6 +229,14 @@ impl Practice {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// Somebody as the identity provider hires them.
+pub fn nurse(login: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": login, "title": "Nurse", "active": true,
+    })
 }
 
 fn system(number: usize, vendor: &Vendor) -> String {

@@ -5,6 +5,7 @@ use std::{process::Command, time::Duration};
 use tokio::time::Instant;
 
 use super::{
+    TURN,
     bridge::{PATIENCE, command},
     practice::Practice,
 };
@@ -21,6 +22,7 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_yesterdays_backup_put_back_lets_no_leaver_in_again() {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(1, 1, None);
     practice.start(None);
     let id = practice.hire("nina").await.unwrap();
@@ -78,6 +80,7 @@ async fn r12_yesterdays_backup_put_back_lets_no_leaver_in_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r12_nothing_starts_over_open_doors_into_a_system_the_settings_lost() {
+    let _turn = TURN.lock().await;
     let mut practice = Practice::new(2, 1, None);
     practice.start(None);
     practice.hire("nina").await.unwrap();

@@ -76,8 +76,8 @@ async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
     let began = Instant::now();
     loop {
         match Bridge::build(settings, Arc::new(SystemClock)).await {
-            Err(StoreError::Unavailable(why)) if began.elapsed() < DATABASE_STARTS_WITHIN => {
-                warn!(why, "the database does not answer yet: trying again");
+            Err(error) if error.may_pass() && began.elapsed() < DATABASE_STARTS_WITHIN => {
+                warn!(why = %error, "the database does not answer yet: trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             done => return done,

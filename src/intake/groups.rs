@@ -1,6 +1,6 @@
 //! A change of a Group: whoever entered or left it may gain or lose a role.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::json;
 
@@ -20,15 +20,18 @@ impl Intake {
         &self,
         caller: &Caller,
         id: Option<&GroupId>,
-        change: impl FnOnce(Option<&Group>) -> Result<Option<GroupContent>, E> + Send + 'static,
+        change: impl Fn(Option<&Group>) -> Result<Option<GroupContent>, E> + Send + Sync + 'static,
     ) -> Result<Option<Group>, ChangeError<E>> {
-        let (intake, caller, id) = (self.clone(), caller.clone(), id.cloned());
-        let practice = caller.practice.clone();
-        let write = move |tx| async move {
-            let changed = intake.change_group_in(tx, &caller, id.as_ref(), change);
-            changed.await
+        let (practice, change) = (caller.practice.clone(), Arc::new(change));
+        let (caller, id) = (caller.clone(), id.cloned());
+        let work = move |intake: Self, tx| {
+            let (caller, id, change) = (caller.clone(), id.clone(), Arc::clone(&change));
+            async move {
+                let changed = intake.change_group_in(tx, &caller, id.as_ref(), &*change);
+                changed.await
+            }
         };
-        self.store.write(&practice, self.clock.now(), write).await?
+        self.write(&practice, work).await
     }
 
     async fn change_group_in<E: Send>(
@@ -36,7 +39,7 @@ impl Intake {
         mut tx: WriteTx,
         caller: &Caller,
         id: Option<&GroupId>,
-        change: impl FnOnce(Option<&Group>) -> Result<Option<GroupContent>, E> + Send,
+        change: &(impl Fn(Option<&Group>) -> Result<Option<GroupContent>, E> + Send + Sync),
     ) -> Result<Option<Group>, ChangeError<E>> {
         let before = match id {
             Some(id) => Some(tx.find_group(id).await?.ok_or(ChangeError::NotFound)?),

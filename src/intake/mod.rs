@@ -30,7 +30,7 @@ use crate::{
     clock::Clock,
     ids::PracticeName,
     people::{Attributes, Member},
-    store::{Store, StoreError},
+    store::{Store, StoreError, WriteTx},
 };
 
 /// Who asks for a change.
@@ -74,7 +74,13 @@ pub enum ChangeError<E> {
         /// When to try again.
         retry_after: Duration,
     },
+    /// Others were changing the same, again and again.
+    #[error("others were changing the same")]
+    Crossed,
 }
+
+/// How often a change is begun anew after others came across it, before the caller is told to.
+const BEGIN_ANEW: usize = 4;
 
 /// When a caller may try again after the archive could not be written.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -85,6 +91,10 @@ impl<E> From<StoreError> for ChangeError<E> {
             StoreError::Taken(index) => Self::Taken {
                 attribute: attribute_of(&index),
             },
+            StoreError::Crossed(problem) => {
+                tracing::info!(problem, "a change crossed others and was taken back");
+                Self::Crossed
+            }
             error => {
                 tracing::error!(%error, "a change could not be written: the caller was told to try again");
                 Self::Unavailable {
@@ -147,6 +157,29 @@ impl Intake {
     /// Changes whenever a subscriber is to be told something.
     pub fn told(&self) -> watch::Receiver<()> {
         self.told.subscribe()
+    }
+
+    /// Does a change in a transaction of its own, and begins anew when others came across it.
+    async fn write<T, E, F>(
+        &self,
+        practice: &PracticeName,
+        change: impl Fn(Self, WriteTx) -> F + Clone + Send + 'static,
+    ) -> Result<T, ChangeError<E>>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, ChangeError<E>>> + Send + 'static,
+    {
+        for _ in 0..BEGIN_ANEW {
+            let (intake, change) = (self.clone(), change.clone());
+            let write = move |tx| change(intake, tx);
+            let written = self.store.write(practice, self.clock.now(), write).await;
+            match written.unwrap_or_else(|error| Err(error.into())) {
+                Err(ChangeError::Crossed) => {}
+                done => return done,
+            }
+        }
+        Err(ChangeError::Crossed)
     }
 
     /// What reception knows of a practice.

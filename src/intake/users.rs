@@ -1,5 +1,7 @@
 //! A change of a User, and what it means for the person.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{Caller, ChangeError, Intake, doors, returns, tell::tell};
@@ -27,15 +29,18 @@ impl Intake {
         &self,
         caller: &Caller,
         id: Option<&UserId>,
-        change: impl FnOnce(Option<&User>) -> Result<Option<Attributes>, E> + Send + 'static,
+        change: impl Fn(Option<&User>) -> Result<Option<Attributes>, E> + Send + Sync + 'static,
     ) -> Result<Option<User>, ChangeError<E>> {
-        let (intake, caller, id) = (self.clone(), caller.clone(), id.cloned());
-        let practice = caller.practice.clone();
-        let write = move |tx| async move {
-            let changed = intake.change_user_in(tx, &caller, id.as_ref(), change);
-            changed.await
+        let (practice, change) = (caller.practice.clone(), Arc::new(change));
+        let (caller, id) = (caller.clone(), id.cloned());
+        let work = move |intake: Self, tx| {
+            let (caller, id, change) = (caller.clone(), id.clone(), Arc::clone(&change));
+            async move {
+                let changed = intake.change_user_in(tx, &caller, id.as_ref(), &*change);
+                changed.await
+            }
         };
-        self.store.write(&practice, self.clock.now(), write).await?
+        self.write(&practice, work).await
     }
 
     async fn change_user_in<E: Send>(
@@ -43,7 +48,7 @@ impl Intake {
         mut tx: WriteTx,
         caller: &Caller,
         id: Option<&UserId>,
-        change: impl FnOnce(Option<&User>) -> Result<Option<Attributes>, E> + Send,
+        change: &(impl Fn(Option<&User>) -> Result<Option<Attributes>, E> + Send + Sync),
     ) -> Result<Option<User>, ChangeError<E>> {
         let before = match id {
             Some(id) => Some(tx.find_user(id).await?.ok_or(ChangeError::NotFound)?),

@@ -7,6 +7,7 @@ use drawbridge_sdk::{
     Observation, OpenCall, Outcome, Subject, Way,
 };
 use jiff::Timestamp;
+use tracing::warn;
 
 use super::{
     call::{Kind, bounded},
@@ -31,6 +32,17 @@ const TOGETHER: Duration = Duration::from_millis(50);
 
 /// How recently some account must have been verified on a system for an empty answer to count.
 const SEES_OTHERS_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long to wait before what became of a call is written down anew, where the database took it back or
+/// went away: it restarts, or another bridge came across. Then the lease ends anyway.
+const WRITE_AGAIN: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
 
 /// A door that this bridge holds, and what is to be done with it.
 #[derive(Debug)]
@@ -89,8 +101,9 @@ pub(super) async fn work(
         return write_reading(rounds, system, &mut door, seen).await;
     };
     let call = call(rounds, system, &door, attempt, &subject).await?;
+    call.count(&door);
     if !call.leaves_all_known(system, &door, &subject) {
-        let Some(accounts) = write_call(rounds, system, &mut door, call).await? else {
+        let Some(accounts) = write_call(rounds, system, &mut door, &call, false).await? else {
             return Ok(None);
         };
         // The accounts this call just returned are searched for too.
@@ -103,15 +116,31 @@ pub(super) async fn work(
         return write_reading(rounds, system, &mut door, seen).await;
     }
     let mut reading = pin!(observe(rounds, system, door.way, subject));
-    match tokio::time::timeout(TOGETHER, &mut reading).await {
-        Ok(seen) => write_both(rounds, system, &mut door, call, seen).await,
-        Err(_) => {
-            if write_call(rounds, system, &mut door, call).await?.is_none() {
-                return Ok(None);
-            }
-            write_reading(rounds, system, &mut door, reading.await).await
+    let Ok(seen) = tokio::time::timeout(TOGETHER, &mut reading).await else {
+        if write_call(rounds, system, &mut door, &call, false)
+            .await?
+            .is_none()
+        {
+            return Ok(None);
         }
+        return write_reading(rounds, system, &mut door, reading.await).await;
+    };
+    let held = door.clone();
+    match write_both(rounds, system, &mut door, &call, seen).await {
+        Err(error) if error.may_pass() => door = held,
+        done => return done,
     }
+    // The answer is kept; the system is read anew.
+    if write_call(rounds, system, &mut door, &call, true)
+        .await?
+        .is_none()
+    {
+        return Ok(None);
+    }
+    let (store, practice) = (&rounds.store, &door.practice);
+    let subject = store.find_subject(practice, &door.person, &door.id).await?;
+    let seen = observe(rounds, system, door.way, subject).await;
+    write_reading(rounds, system, &mut door, seen).await
 }
 
 /// A call that was made, or is void.
@@ -123,6 +152,17 @@ struct Call {
 }
 
 impl Call {
+    fn count(&self, door: &Door) {
+        let completion = completion_of(&self.answer);
+        let result = completion
+            .failure
+            .as_ref()
+            .map_or(completion.result, |(class, _)| *class);
+        let took = clock::between(self.attempt.started, self.at);
+        let whose = (&door.practice, &door.system);
+        metrics::count_attempt(whose, self.attempt.action.as_str(), result, took);
+    }
+
     /// Whether this was a close that went well and taught nothing new: should its answer be lost, the
     /// same call finds it so. Only then may it wait a moment to be written down with the reading.
     fn leaves_all_known(&self, system: &System, door: &Door, subject: &Subject) -> bool {
@@ -221,20 +261,48 @@ async fn send(
     }
 }
 
-/// Writes down what became of a call. Answers the door's accounts among those returned if a reading
-/// follows under the same claim.
+/// Writes down what became of a call, and does not give up at once: nobody else knows it. Answers the
+/// door's accounts among those returned if a reading follows under the same claim. `was_tried` tells
+/// whether something failed before, which may have written it after all.
 async fn write_call(
     rounds: &Rounds,
     system: &System,
     door: &mut Door,
-    call: Call,
+    call: &Call,
+    mut was_tried: bool,
+) -> Result<Option<Vec<AccountId>>, StoreError> {
+    let held = door.clone();
+    for wait in WRITE_AGAIN {
+        match try_to_write_call(rounds, system, door, call, was_tried).await {
+            Err(error) if error.may_pass() => {
+                warn!(system.name = %system.name, %error, "could not write down what became of a call: trying again");
+                *door = held.clone();
+                was_tried = true;
+                tokio::time::sleep(wait).await;
+            }
+            done => return done,
+        }
+    }
+    try_to_write_call(rounds, system, door, call, was_tried).await
+}
+
+async fn try_to_write_call(
+    rounds: &Rounds,
+    system: &System,
+    door: &mut Door,
+    call: &Call,
+    was_tried: bool,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
     let mut tx = rounds
         .store
         .begin(&door.practice, rounds.clock.now())
         .await?;
+    // The answer to a commit may be all that was lost. The door is read when its lease ends.
+    if was_tried && tx.is_completed(&call.attempt.id).await? {
+        return Ok(None);
+    }
     let holds = tx.holds(&door.id, door.fence).await?;
-    let own = conclude(&mut tx, system, door, &call).await?;
+    let own = conclude(&mut tx, system, door, call).await?;
     if holds {
         let lease = match own {
             Some(_) => Lease::Renew,
@@ -273,13 +341,13 @@ async fn write_both(
     rounds: &Rounds,
     system: &System,
     door: &mut Door,
-    call: Call,
+    call: &Call,
     seen: Seeing,
 ) -> Result<Option<Job>, StoreError> {
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
-    let goes_on = conclude(&mut tx, system, door, &call).await?.is_some();
+    let goes_on = conclude(&mut tx, system, door, call).await?.is_some();
     if holds && goes_on {
         take_in(&mut tx, system, door, seen).await?;
     }
@@ -307,13 +375,6 @@ async fn conclude(
         at,
     } = call;
     let completion = completion_of(answer);
-    let result = completion
-        .failure
-        .as_ref()
-        .map_or(completion.result, |(class, _)| *class);
-    let took = clock::between(attempt.started, *at);
-    let whose = (&door.practice, &door.system);
-    metrics::count_attempt(whose, attempt.action.as_str(), result, took);
     tx.complete_attempt(&attempt.id, &completion);
     tx.record(notes::completed(door, attempt, &completion, *at));
     let (own, goes_on) = match answer {

@@ -219,6 +219,7 @@ impl From<ChangeError<ScimError>> for ScimError {
             ChangeError::Taken { attribute } => Self::taken(attribute),
             ChangeError::Refused(refusal) => refusal,
             ChangeError::Unavailable { retry_after } => Self::unavailable(retry_after),
+            ChangeError::Crossed => Self::unavailable(STORE_RETRY),
         }
     }
 }

@@ -153,6 +153,19 @@ impl WriteTx {
         self.later(statement);
     }
 
+    /// Whether it is written down what became of an attempt.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_completed(&mut self, id: &AttemptId) -> Result<bool, StoreError> {
+        let statement = Statement::new(
+            "SELECT 1 AS one FROM attempt WHERE practice = $1 AND id = $2 AND finished IS NOT NULL",
+        )
+        .bind(self.practice().as_str().to_owned())
+        .bind(id.as_str());
+        Ok(self.row(statement).await?.is_some())
+    }
+
     /// Until when something against a door's wish may have taken effect, as seen by a reading that
     /// began then: an opposite call, or an open of an older wish with other levels, that was never
     /// finally answered, or that was answered only after the reading began (rule R6).

@@ -105,6 +105,9 @@ impl Dialect {
                 // Longer than that, so that whoever waits for such a bridge gets its turn, and short
                 // enough that who waits for anything else is told in time.
                 "SET lock_timeout = '8s'",
+                // Whatever the role or the database says: what must not change between reading and
+                // writing is locked, and at a higher level each who waited for a lock would be refused.
+                "SET default_transaction_isolation = 'read committed'",
             ],
         }
     }

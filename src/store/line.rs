@@ -59,7 +59,7 @@ pub(super) struct Batch {
 /// Somebody who has written.
 #[derive(Debug)]
 struct Member {
-    told: oneshot::Sender<Result<(), String>>,
+    told: oneshot::Sender<Result<(), StoreError>>,
     then: Then,
 }
 
@@ -286,7 +286,7 @@ impl Turn {
             }
         }
         match answer.await {
-            Ok(done) => done.map_err(StoreError::Unavailable),
+            Ok(done) => done,
             Err(_) => Err(StoreError::Unavailable(
                 "the server stopped before the commit".to_owned(),
             )),
@@ -329,7 +329,7 @@ impl Batch {
             Ok(_) => Some(self),
             Err(error) => {
                 self.transaction.roll_back().await;
-                tell(self.members, &Err(error.to_string()));
+                tell(self.members, &Err(error));
                 None
             }
         }
@@ -344,7 +344,7 @@ impl Batch {
             }
             Err(error) => Err(error),
         };
-        tell(self.members, &done.map_err(|error| error.to_string()));
+        tell(self.members, &done);
     }
 
     async fn write_books(&mut self) -> Result<(), StoreError> {
@@ -356,7 +356,13 @@ impl Batch {
     }
 }
 
-fn tell(members: Vec<Member>, done: &Result<(), String>) {
+fn tell(members: Vec<Member>, done: &Result<(), StoreError>) {
+    let done = match done {
+        // Each may begin anew.
+        Ok(()) | Err(StoreError::Crossed(_)) => done.clone(),
+        // Whatever it was, it is none of theirs: a value that is taken was not theirs either.
+        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+    };
     for Member { told, then } in members {
         if done.is_ok() {
             then.0.into_iter().for_each(|act| act());

@@ -66,11 +66,14 @@ pub use self::{
 use crate::{evidence::chain, ids::PracticeName};
 
 /// The archive could not answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The database is locked, full or out of reach; nothing was written.
     #[error("the database did not answer: {0}")]
     Unavailable(String),
+    /// Others were writing the same, and this was taken back whole: begun anew, it may well succeed.
+    #[error("others were writing the same: {0}")]
+    Crossed(String),
     /// The tables cannot be brought up to date: made by a newer version, or changed by hand.
     #[error("the tables cannot be brought up to date: {0}")]
     Tables(String),
@@ -98,12 +101,29 @@ pub enum StoreError {
     },
 }
 
+/// What PostgreSQL calls it: a serialization failure, a deadlock.
+const CROSSED: [&str; 2] = ["40001", "40P01"];
+
+impl StoreError {
+    /// Whether the same may succeed in a moment.
+    pub const fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Crossed(_))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(database) if database.is_unique_violation() => {
                 let constraint = database.constraint().unwrap_or_default();
                 Self::Taken(format!("{constraint} {}", database.message()))
+            }
+            sqlx::Error::Database(database)
+                if database
+                    .code()
+                    .is_some_and(|code| CROSSED.contains(&code.as_ref())) =>
+            {
+                Self::Crossed(error.to_string())
             }
             sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::ColumnNotFound(_)

@@ -21,6 +21,8 @@ mod moved;
 mod one_door;
 #[cfg(unix)]
 mod operating;
+#[cfg(feature = "real-systems")]
+mod postgres_faults;
 mod returns;
 mod rounds_closing;
 mod rounds_failures;

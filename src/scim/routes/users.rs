@@ -252,10 +252,21 @@ async fn change(
 
 /// Somebody nobody knows cannot be disabled, so a 404 is no refusal.
 pub(super) async fn record_refusal(door: &FrontDoor, ask: &Ask, id: &UserId, error: &ScimError) {
-    if error.status != StatusCode::NOT_FOUND {
-        door.intake
-            .record_refused_disable(&ask.visit.caller, id, error.detail)
-            .await;
+    let (intake, caller) = (&door.intake, &ask.visit.caller);
+    match error.status {
+        StatusCode::NOT_FOUND => {}
+        // The archive cannot be written now. That this cannot either may take as long to find out, and
+        // the caller is to be told in time.
+        StatusCode::SERVICE_UNAVAILABLE => {
+            let (intake, caller, id) = (intake.clone(), caller.clone(), id.clone());
+            let reason = error.detail;
+            tokio::spawn(async move { intake.record_refused_disable(&caller, &id, reason).await });
+        }
+        _ => {
+            intake
+                .record_refused_disable(caller, id, error.detail)
+                .await
+        }
     }
 }
 

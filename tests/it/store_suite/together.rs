@@ -19,7 +19,7 @@ async fn hire(app: &TestApp, name: &str) -> Hired {
     let caller = app.caller();
     let attributes = person(name, "Nurse", true);
     app.intake
-        .change_user(&caller, None, move |_| Ok(Some(attributes)))
+        .change_user(&caller, None, move |_| Ok(Some(attributes.clone())))
         .await
 }
 

@@ -1,0 +1,139 @@
+//! PostgreSQL says no: locks of others, deadlocks, another isolation than ours.
+
+use std::time::Duration;
+
+use drawbridge::{evidence::pack, store::Store};
+use drawbridge_conformance::RealSystem;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::Instant;
+
+use crate::support::TestApp;
+
+/// When a test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn connect(server: &RealSystem) -> PgConnection {
+    let url = server.var("POSTGRES_URL");
+    PgConnection::connect(url).await.unwrap()
+}
+
+async fn run(database: &mut PgConnection, statement: &'static str) {
+    sqlx::query(statement).execute(database).await.unwrap();
+}
+
+/// Waits until a query answers so many rows.
+async fn until_rows(database: &mut PgConnection, rows: usize, query: &'static str) {
+    let began = Instant::now();
+    loop {
+        let found = sqlx::query(query).fetch_all(&mut *database).await.unwrap();
+        if found.len() == rows {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{query}: {}", found.len());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What the ledger says of a kind; the chain holds.
+async fn records(store: &Store, what: &str) -> usize {
+    let records = store.list_records(&"elm".into(), None).await.unwrap();
+    let header = pack::header("elm", "nobody", "2026-11-20T18:00:00.000Z");
+    pack::verify(&pack::write(&header, &records)).expect("the chain holds");
+    let what = format!("\"{what}\"");
+    let is_one = |text: &&str| text.contains(&what);
+    records
+        .iter()
+        .map(|record| record.text.as_str())
+        .filter(is_one)
+        .count()
+}
+
+const WAITING: &str = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_ends_in_a_deadlock_is_begun_anew_and_written_once() {
+    let server = RealSystem::start("postgres");
+    let (mut other, mut eye) = (connect(&server).await, connect(&server).await);
+    // The bridge looks for a deadlock first, so that it is the one to give way.
+    run(
+        &mut eye,
+        "ALTER ROLE drawbridge SET deadlock_timeout = '3s'",
+    )
+    .await;
+    run(&mut other, "SET deadlock_timeout = '60s'").await;
+    let app = TestApp::on(server.var("POSTGRES_URL")).await;
+    let nina = app.hire("nina", "Nurse").await;
+
+    // The doors first and the practice then: the bridge goes the other way.
+    let mut crossing = other.begin().await.unwrap();
+    run(&mut crossing, "SELECT id FROM door FOR UPDATE").await;
+    tokio::join!(app.disable(&nina), async {
+        until_rows(&mut eye, 1, WAITING).await;
+        run(&mut crossing, "SELECT name FROM practice FOR UPDATE").await;
+        crossing.commit().await.unwrap();
+    });
+    app.run_due().await;
+
+    let log = std::fs::read_to_string(server.dir().join("log/postgres.log")).unwrap();
+    assert!(log.contains("deadlock detected"), "it was one");
+    assert_eq!(records(&app.store, "change.departed").await, 1);
+    assert!(app.is_green("nina", "ehr").await);
+    app.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_locked_by_somebody_else_is_told_within_ten_seconds_and_recovers() {
+    let server = RealSystem::start("postgres");
+    let mut other = connect(&server).await;
+    let app = TestApp::on(server.var("POSTGRES_URL")).await;
+    let provider = app.provider("entra").await;
+    let nina = app.hire("nina", "Nurse").await;
+    let path = format!("/Users/{nina}");
+    let disable: Value = json!([{"op": "replace", "path": "active", "value": false}]);
+
+    let mut in_the_way = other.begin().await.unwrap();
+    run(&mut in_the_way, "SELECT name FROM practice FOR UPDATE").await;
+    let began = Instant::now();
+    let refused = join_all((0..4).map(|_| provider.patch(&path, &disable))).await;
+    let took = began.elapsed();
+    let shown = provider.get(&path).await;
+    let departed = records(&app.store, "change.departed").await;
+    in_the_way.commit().await.unwrap();
+    let accepted = provider.patch(&path, &disable).await;
+
+    for answer in refused {
+        assert_eq!(answer.status, 503);
+        assert!(!answer.header("retry-after").is_empty());
+    }
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!((shown.body["active"].as_bool(), departed), (Some(true), 0));
+    assert_eq!(accepted.status, 200);
+    assert_eq!(records(&app.store, "change.departed").await, 1);
+    app.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_asks_for_more_isolation_refuses_nobody() {
+    let server = RealSystem::start("postgres");
+    let mut eye = connect(&server).await;
+    run(
+        &mut eye,
+        "ALTER ROLE drawbridge SET default_transaction_isolation = 'serializable'",
+    )
+    .await;
+    let url = server.var("POSTGRES_URL");
+    let bridges = [TestApp::on(url).await, TestApp::on(url).await];
+
+    let hiring = (0..80).map(|number| {
+        let bridge = &bridges[number % 2];
+        async move { bridge.hire(&format!("nurse{number}"), "Nurse").await }
+    });
+    join_all(hiring).await;
+
+    assert_eq!(records(&bridges[0].store, "change.joined").await, 80);
+    for bridge in bridges {
+        bridge.store.close().await;
+    }
+}

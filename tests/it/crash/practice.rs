@@ -1,13 +1,13 @@
 //! A practice of SCIM providers, one or two bridges over one database, and an identity provider that
 //! tries again until it is answered.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use drawbridge::{
     clock::{Clock as _, SystemClock},
     store::Store,
 };
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -36,7 +36,7 @@ pub struct Practice {
     pub acknowledged: Vec<String>,
     pub kills: Vec<Killed>,
     pub token: String,
-    client: Client,
+    pub provider: Provider,
 }
 
 impl Practice {
@@ -83,20 +83,15 @@ impl Practice {
                 "entra",
             ],
         );
+        let addresses = bridges.iter().map(|bridge| bridge.address).collect();
         Self {
             vendors,
             bridges,
             database,
             acknowledged: Vec::new(),
             kills: Vec::new(),
+            provider: Provider::new(token.trim(), addresses),
             token: token.trim().to_owned(),
-            // Each request on a connection of its own: one that died with its bridge says nothing.
-            client: Client::builder()
-                .no_proxy()
-                .pool_max_idle_per_host(0)
-                .timeout(Duration::from_secs(20))
-                .build()
-                .unwrap(),
             folder,
         }
     }
@@ -125,73 +120,18 @@ impl Practice {
         });
     }
 
-    /// One request to the first bridge that answers; `None` when none does.
-    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Option<(u16, Value)> {
-        for bridge in &self.bridges {
-            let mut request = self.request(bridge, method.clone(), path);
-            if let Some(body) = &body {
-                request = request.json(body);
-            }
-            if let Ok(answer) = request.send().await {
-                let status = answer.status().as_u16();
-                let body = answer.json().await.unwrap_or_default();
-                return Some((status, body));
-            }
-        }
-        None
-    }
-
-    /// A request to one bridge.
-    pub fn request(&self, bridge: &Bridge, method: Method, path: &str) -> RequestBuilder {
-        let url = format!("http://{}/scim/v2{path}", bridge.address);
-        let request = self.client.request(method, url);
-        request.bearer_auth(&self.token)
-    }
-
-    /// Somebody's id, once the bridge says that they are there.
+    /// Somebody's id, once a bridge says that they are there.
     pub async fn hire(&self, login: &str) -> Option<String> {
-        match self.ask(Method::POST, "/Users", Some(nurse(login))).await? {
-            (201, user) => user["id"].as_str().map(str::to_owned),
-            // It was written, and the answer was lost.
-            (409, _) => self.find(login).await,
-            (503, _) => None,
-            (status, body) => panic!("POST /Users: {status} {body}"),
-        }
-    }
-
-    /// The same, asked of this bridge.
-    #[cfg(feature = "real-systems")]
-    pub async fn hire_at(&self, bridge: usize, login: &str) -> Option<String> {
-        let request = self.request(&self.bridges[bridge], Method::POST, "/Users");
-        let answer = request.json(&nurse(login)).send().await.ok()?;
-        assert!([201, 503].contains(&answer.status().as_u16()), "{answer:?}");
-        let user: Value = answer.json().await.ok()?;
-        user["id"].as_str().map(str::to_owned)
-    }
-
-    pub async fn find(&self, login: &str) -> Option<String> {
-        let path = format!("/Users?filter=userName%20eq%20%22{login}%22");
-        let (_, list) = self.ask(Method::GET, &path, None).await?;
-        list["Resources"][0]["id"].as_str().map(str::to_owned)
+        self.provider.hire(login).await
     }
 
     /// Whether the disable was answered with 2xx.
     pub async fn disable(&mut self, login: &str, id: &str) -> bool {
-        let body = json!({
-            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-            "Operations": [{"op": "Replace", "path": "active", "value": "False"}],
-        });
-        let path = format!("/Users/{id}");
-        match self.ask(Method::PATCH, &path, Some(body)).await {
-            Some((200 | 204, _)) => {
-                if !self.acknowledged.iter().any(|known| known == login) {
-                    self.acknowledged.push(login.to_owned());
-                }
-                true
-            }
-            None | Some((503, _)) => false,
-            Some((status, body)) => panic!("PATCH {login}: {status} {body}"),
+        let is_acknowledged = self.provider.disable(login, id).await;
+        if is_acknowledged && !self.acknowledged.iter().any(|known| known == login) {
+            self.acknowledged.push(login.to_owned());
         }
+        is_acknowledged
     }
 
     /// The database, read beside the bridges.
@@ -231,12 +171,104 @@ impl Practice {
     }
 }
 
-/// Somebody as the identity provider hires them.
-pub fn nurse(login: &str) -> Value {
-    json!({
-        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": login, "title": "Nurse", "active": true,
-    })
+/// An identity provider, which asks one bridge after the other.
+#[derive(Clone)]
+pub struct Provider {
+    client: Client,
+    token: String,
+    bridges: Vec<SocketAddr>,
+}
+
+impl Provider {
+    fn new(token: &str, bridges: Vec<SocketAddr>) -> Self {
+        Self {
+            // Each request on a connection of its own: one that died with its bridge says nothing.
+            client: Client::builder()
+                .no_proxy()
+                .pool_max_idle_per_host(0)
+                .timeout(Duration::from_secs(20))
+                .build()
+                .unwrap(),
+            token: token.to_owned(),
+            bridges,
+        }
+    }
+
+    /// The same, which asks this bridge first.
+    #[cfg(feature = "real-systems")]
+    pub fn beginning_with(&self, bridge: usize) -> Self {
+        let mut own = self.clone();
+        own.bridges.rotate_left(bridge % self.bridges.len());
+        own
+    }
+
+    /// The same, which knows this bridge only.
+    #[cfg(feature = "real-systems")]
+    pub fn only(&self, bridge: usize) -> Self {
+        let mut own = self.beginning_with(bridge);
+        own.bridges.truncate(1);
+        own
+    }
+
+    /// One request to the first bridge that answers; `None` when none does.
+    pub async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<(u16, Value)> {
+        for bridge in &self.bridges {
+            let url = format!("http://{bridge}/scim/v2{path}");
+            let mut request = self
+                .client
+                .request(method.clone(), url)
+                .bearer_auth(&self.token);
+            if let Some(body) = &body {
+                request = request.json(body);
+            }
+            if let Ok(answer) = request.send().await {
+                let status = answer.status().as_u16();
+                let body = answer.json().await.unwrap_or_default();
+                return Some((status, body));
+            }
+        }
+        None
+    }
+
+    /// Somebody's id, once the bridge says that they are there.
+    pub async fn hire(&self, login: &str) -> Option<String> {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": login, "title": "Nurse", "active": true,
+        });
+        match self.ask(Method::POST, "/Users", Some(body)).await? {
+            (201, user) => user["id"].as_str().map(str::to_owned),
+            // It was written, and the answer was lost.
+            (409, _) => self.find(login).await,
+            (503, _) => None,
+            (status, body) => panic!("POST /Users: {status} {body}"),
+        }
+    }
+
+    pub async fn find(&self, login: &str) -> Option<String> {
+        let path = format!("/Users?filter=userName%20eq%20%22{login}%22");
+        let (_, list) = self.ask(Method::GET, &path, None).await?;
+        list["Resources"][0]["id"].as_str().map(str::to_owned)
+    }
+
+    /// Whether the disable was answered with 2xx.
+    pub async fn disable(&self, login: &str, id: &str) -> bool {
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{"op": "Replace", "path": "active", "value": "False"}],
+        });
+        let path = format!("/Users/{id}");
+        match self.ask(Method::PATCH, &path, Some(body)).await {
+            Some((200 | 204, _)) => true,
+            None | Some((503, _)) => false,
+            Some((status, body)) => panic!("PATCH {login}: {status} {body}"),
+        }
+    }
 }
 
 fn system(number: usize, vendor: &Vendor) -> String {

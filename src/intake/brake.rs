@@ -75,6 +75,7 @@ pub(super) async fn release(tx: &mut WriteTx, person: &PersonId) -> Result<(), S
             door.next_try = Some(now);
             door.failure = None;
             tx.record_door(&door, Lease::Keep);
+            tx.tell_bridges(&door.system);
         }
     }
     Ok(())

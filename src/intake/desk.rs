@@ -108,10 +108,12 @@ impl Desk {
         let _ = self.first_tries.set(first_tries);
     }
 
-    /// Gives a door that shall be shut now to whoever makes first tries, if anybody does.
+    /// Gives a door that shall be shut now to whoever makes first tries. If nobody does, the bridges
+    /// that run are told.
     pub(super) fn hand_over(&self, tx: &mut WriteTx, door: &mut Door) {
-        if let Some(first_tries) = self.first_tries.get() {
-            first_tries.take(tx, door);
+        match self.first_tries.get() {
+            Some(first_tries) => first_tries.take(tx, door),
+            None => tx.tell_bridges(&door.system),
         }
     }
 

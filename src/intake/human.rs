@@ -40,6 +40,7 @@ pub async fn retry(
         }
         door.next_try = Some(now);
         tx.record_door(&door, Lease::Keep);
+        tx.tell_bridges(&door.system);
         let detail = json!({"door": door.id, "generation": door.generation});
         let mut record = entry(
             &tx,

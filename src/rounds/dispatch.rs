@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use super::{
+    bell::Bell,
     call::{Kind, bounded},
     notes,
     systems::{Place, System, Systems},
@@ -55,6 +56,8 @@ pub struct Rounds {
     steps: Mutex<Steps>,
     /// Where they run, while they do: then reception may hand doors over.
     runtime: Mutex<Option<Handle>>,
+    pub(super) bell: Bell,
+    look_every: Duration,
     /// Doors that reception handed over, until they were seen to.
     handed_over: TaskTracker,
 }
@@ -69,10 +72,20 @@ impl Rounds {
             systems,
             wake,
             steps,
+            bell: Bell::default(),
+            look_every: LOOK_EVERY,
             owner: uuid::Uuid::now_v7().to_string(),
             runtime: Mutex::default(),
             handed_over: TaskTracker::new(),
         }
+    }
+
+    /// The same, at another pace of looking everywhere, to show what is found without it.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn looking_every(mut self, pace: Duration) -> Self {
+        self.look_every = pace;
+        self
     }
 
     /// The systems that are called.
@@ -84,8 +97,9 @@ impl Rounds {
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut running = JoinSet::new();
         self.runs_on(Some(Handle::current()));
+        let listening = tokio::spawn(Arc::clone(&self).listen());
         let mut look = Look::Everywhere;
-        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut looks = tokio::time::interval(self.look_every);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if let Err(error) = self.dispatch(&mut running, look).await {
@@ -101,6 +115,7 @@ impl Rounds {
             }
         }
         self.runs_on(None);
+        listening.abort();
         self.handed_over.close();
         let drained = tokio::time::timeout(DRAIN, async {
             while running.join_next().await.is_some() {}
@@ -201,6 +216,10 @@ impl Rounds {
         failpoint::pass(Point::BeforeClaim);
         let mut tx = self.store.begin(&system.practice, self.clock.now()).await?;
         let jobs = self.claim_in(&mut tx, system, most).await?;
+        if jobs.is_empty() {
+            // Nothing to make durable: nobody waits for the disk.
+            return Ok(Vec::new());
+        }
         tx.commit().await?;
         failpoint::pass(Point::AfterAttempt);
         Ok(jobs.into_iter().zip(places).collect())
@@ -265,6 +284,7 @@ impl Rounds {
             tx.then(move || {
                 system.note_backlog(true);
                 rounds.wake.notify_one();
+                rounds.ring(&system);
             });
             return;
         };

@@ -5,7 +5,9 @@
 //! - `work`: one door: the call, the reading, and what is written of both
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
+//! - `bell`: what bridges over one database tell each other
 
+mod bell;
 pub mod breaker;
 mod call;
 pub mod dispatch;

@@ -10,8 +10,10 @@
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
+//! - [`bell`]: what bridges over one PostgreSQL say to each other
 
 pub mod attempts;
+pub mod bell;
 mod book;
 mod bookmarks;
 pub mod claims;

@@ -1,13 +1,14 @@
-//! PostgreSQL says no: locks of others, deadlocks, another isolation than ours.
+//! PostgreSQL says no: locks of others, deadlocks, another isolation than ours; and what bridges over one
+//! database say to each other.
 
 use std::time::Duration;
 
-use drawbridge::{evidence::pack, store::Store};
+use drawbridge::{app, evidence::pack, store::Store};
 use drawbridge_conformance::RealSystem;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::support::TestApp;
 
@@ -136,4 +137,44 @@ async fn a_database_that_asks_for_more_isolation_refuses_nobody() {
     for bridge in bridges {
         bridge.store.close().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_bridge_does_not_take_another_takes_at_once() {
+    let server = RealSystem::start("postgres");
+    let mut eye = connect(&server).await;
+    let app = TestApp::on(server.var("POSTGRES_URL")).await;
+    // It looks by itself once an hour, so that what it finds it was told of.
+    let other = app.another_bridge(Duration::from_secs(3_600)).await;
+    until_rows(&mut eye, 1, LISTENING).await;
+
+    // A command has no rounds at all, and a bridge that is about to stop takes nothing any more.
+    comes_and_goes(&app, "nina").await;
+    comes_and_goes(&app, "omar").await;
+    app.intake.first_tries_by(&app::first_tries(&app.rounds));
+    comes_and_goes(&app, "sara").await;
+    comes_and_goes(&app, "tess").await;
+    // Whoever listens was cut off, and listens again.
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    run(&mut eye, cut).await;
+    until_rows(&mut eye, 1, LISTENING).await;
+    comes_and_goes(&app, "uma").await;
+    other.stop().await;
+    app.store.close().await;
+}
+
+const LISTENING: &str =
+    "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN%' AND state = 'idle'";
+
+/// Somebody gets an account and loses it, through a bridge that calls no system itself.
+async fn comes_and_goes(app: &TestApp, name: &str) {
+    let done = timeout(PATIENCE, async {
+        let id = app.hire(name, "Nurse").await;
+        app.until(|app| app.system("ehr").account(name).is_some())
+            .await;
+        app.disable(&id).await;
+        app.until(|app| !app.system("ehr").account(name).unwrap().enabled)
+            .await;
+    });
+    assert!(done.await.is_ok(), "{name}: nobody told the other bridge");
 }

@@ -216,6 +216,19 @@ impl TestApp {
         ))
     }
 
+    /// A second bridge over the same database and systems, which looks for what is due at this pace.
+    #[cfg(feature = "real-systems")]
+    pub async fn another_bridge(&self, pace: Duration) -> Running {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let systems = systems_of(&self.settings, &self.systems);
+        let store = app::open_store(&self.settings).await.expect("the database");
+        let wake = Arc::new(Notify::new());
+        let rounds = Arc::new(Rounds::new(store, clock, systems, wake).looking_every(pace));
+        let (stop, stopped) = watch::channel(false);
+        let rounds = tokio::spawn(rounds.run(stopped));
+        Running { stop, rounds }
+    }
+
     /// Lets other tasks go on until this is so.
     pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         while !is_so(self) {

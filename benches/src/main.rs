@@ -5,6 +5,7 @@
 //! - `rounds`: the comparisons, alternating between the servers
 //! - `deliveries`: how soon and how often a departure reaches a vendor, beside a loop without a record
 //! - `vendor`: the vendor that is called
+//! - `scale`: several bridges over one PostgreSQL
 //! - `alone`: what only Drawbridge is asked for: long lists, departures, kill -9
 //! - `report`: medians, ratios and their spread
 
@@ -13,6 +14,7 @@ mod deliveries;
 mod load;
 mod report;
 mod rounds;
+mod scale;
 mod servers;
 mod vendor;
 
@@ -32,6 +34,8 @@ type Failure = Box<dyn Error + Send + Sync>;
   scripts/bench.sh --quick              one short round of each: shows that it works, measures nothing
   scripts/bench.sh --people 100000      a shorter long list
   scripts/bench.sh --only deliveries    one part, shown and not written
+  scripts/bench.sh --postgres postgres://drawbridge@127.0.0.1/drawbridge
+                                        several bridges over that PostgreSQL too
 
 Run it on a quiet machine: nothing else may use the disk or the processor.")]
 struct Arguments {
@@ -77,6 +81,10 @@ struct Plan {
     /// Only this part, and nothing is written.
     #[arg(long)]
     only: Option<Part>,
+    /// A PostgreSQL that databases may be made in; without one, several bridges are not measured. Its
+    /// cluster is told to keep what is written.
+    #[arg(long)]
+    postgres: Option<String>,
     /// Where the report goes.
     #[arg(long, default_value = "docs/benchmarks.md")]
     report: PathBuf,
@@ -89,6 +97,8 @@ enum Part {
     Peers,
     /// Departures on their way to a vendor.
     Deliveries,
+    /// Several bridges over one PostgreSQL: needs --postgres.
+    Scale,
     /// Departures taken in, long lists, memory and kill -9.
     Alone,
 }
@@ -131,6 +141,11 @@ async fn run(mut plan: Plan) -> Result<(), Failure> {
     }
     if plan.only.is_none_or(|only| only == Part::Deliveries) {
         deliveries::measure(&plan, &mut report).await?;
+    }
+    if let Some(url) = plan.postgres.clone()
+        && plan.only.is_none_or(|only| only == Part::Scale)
+    {
+        scale::measure(&plan, &url, &mut report).await?;
     }
     if plan.only.is_none_or(|only| only == Part::Alone) {
         alone::measure(&plan, &mut report).await?;

@@ -114,39 +114,46 @@ impl Server {
     /// Drawbridge on SQLite, as it is delivered.
     pub async fn drawbridge(plan: &Plan, systems: Systems) -> Result<Self, Failure> {
         let (address, folder) = (free_address()?, tempfile::tempdir()?);
-        let mut settings = format!(
-            "listen = \"{address}\"\ndatabase = \"sqlite://{DATABASE}\"\n[limits]\nconcurrency = 1024\n\
-             [[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\n\
-             [practice.brake]\noff = true\n\
-             [[practice.source]]\nname = \"bench\"\n"
-        );
-        let mut roles =
-            "[[role]]\nname = \"Nurse\"\nmatches = [\"Nurse\"]\n[role.access]\n".to_owned();
-        for number in 0..systems.count() {
-            settings.push_str(&systems.settings(number));
-            roles.push_str(&format!("s{number} = \"staff\"\n"));
-        }
-        std::fs::write(folder.path().join("practice.toml"), settings)?;
-        std::fs::write(folder.path().join("roles.toml"), roles)?;
-        std::fs::write(folder.path().join("vendor.toml"), vendor::FILE)?;
-        let program = std::fs::canonicalize(&plan.drawbridge)?
-            .to_string_lossy()
-            .into_owned();
-        let made = Command::new(&program)
-            .args(["token", "create", "--practice", "elm", "--source", "bench"])
-            .args(["--config", "practice.toml"])
-            .current_dir(folder.path())
-            .output()?;
-        let token = String::from_utf8_lossy(&made.stdout).trim().to_owned();
-        if !made.status.success() {
-            return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
-        }
+        let program = write_settings(
+            plan,
+            &folder,
+            &settings_of(
+                address,
+                &format!("sqlite://{DATABASE}"),
+                &["elm".to_owned()],
+                systems,
+            ),
+            systems,
+        )?;
+        let token = make_token(&program, &folder, "elm")?;
         let mut command = vec![program, "serve".to_owned()];
         command.extend(["--config", "practice.toml"].map(str::to_owned));
         if let Systems::HeldBack(_) = systems {
             command.push("--no-rounds".to_owned());
         }
         Self::start("Drawbridge", address, token, command, folder).await
+    }
+
+    /// A Drawbridge beside others over one database, for these practices.
+    pub async fn bridge(
+        plan: &Plan,
+        database: &str,
+        practices: &[String],
+        systems: Systems,
+    ) -> Result<Self, Failure> {
+        let (address, folder) = (free_address()?, tempfile::tempdir()?);
+        let settings = settings_of(address, database, practices, systems);
+        let program = write_settings(plan, &folder, &settings, systems)?;
+        let token = make_token(&program, &folder, &practices[0])?;
+        let mut command = vec![program, "serve".to_owned()];
+        command.extend(["--config", "practice.toml"].map(str::to_owned));
+        Self::start("Drawbridge", address, token, command, folder).await
+    }
+
+    /// A token for a practice of a Drawbridge.
+    pub fn token_for(&self, practice: &str) -> Result<String, Failure> {
+        let program = self.command.first().ok_or("no command")?;
+        make_token(program, &self.folder, practice)
     }
 
     /// The database of a Drawbridge.
@@ -211,6 +218,66 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Settings with these practices, each with all the systems.
+fn settings_of(
+    address: SocketAddr,
+    database: &str,
+    practices: &[String],
+    systems: Systems,
+) -> String {
+    let mut settings = format!(
+        "listen = \"{address}\"\ndatabase = \"{database}\"\n[limits]\nconcurrency = 1024\n"
+    );
+    for practice in practices {
+        settings.push_str(&format!(
+            "[[practice]]\nname = \"{practice}\"\nroles = \"roles.toml\"\n[practice.brake]\noff = true\n\
+             [[practice.source]]\nname = \"bench\"\n"
+        ));
+        for number in 0..systems.count() {
+            settings.push_str(&systems.settings(number));
+        }
+    }
+    settings
+}
+
+/// Writes what a Drawbridge needs into its folder; answers the program.
+fn write_settings(
+    plan: &Plan,
+    folder: &TempDir,
+    settings: &str,
+    systems: Systems,
+) -> Result<String, Failure> {
+    let mut roles = "[[role]]\nname = \"Nurse\"\nmatches = [\"Nurse\"]\n[role.access]\n".to_owned();
+    for number in 0..systems.count() {
+        roles.push_str(&format!("s{number} = \"staff\"\n"));
+    }
+    std::fs::write(folder.path().join("practice.toml"), settings)?;
+    std::fs::write(folder.path().join("roles.toml"), roles)?;
+    std::fs::write(folder.path().join("vendor.toml"), vendor::FILE)?;
+    let program = std::fs::canonicalize(&plan.drawbridge)?;
+    Ok(program.to_string_lossy().into_owned())
+}
+
+fn make_token(program: &str, folder: &TempDir, practice: &str) -> Result<String, Failure> {
+    let made = Command::new(program)
+        .args([
+            "token",
+            "create",
+            "--practice",
+            practice,
+            "--source",
+            "bench",
+        ])
+        .args(["--config", "practice.toml"])
+        .env(VENDOR_TOKEN, TOKEN)
+        .current_dir(folder.path())
+        .output()?;
+    if !made.status.success() {
+        return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
+    }
+    Ok(String::from_utf8_lossy(&made.stdout).trim().to_owned())
 }
 
 fn spawn(command: &[String], folder: &Path) -> Result<Child, Failure> {

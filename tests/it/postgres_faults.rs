@@ -1,5 +1,5 @@
-//! PostgreSQL says no: locks of others, deadlocks, another isolation than ours; and what bridges over one
-//! database say to each other.
+//! PostgreSQL says no: locks of others, deadlocks, another isolation than ours; what bridges over one
+//! database say to each other, and what more than one database would need.
 
 use std::time::Duration;
 
@@ -160,6 +160,35 @@ async fn what_one_bridge_does_not_take_another_takes_at_once() {
     until_rows(&mut eye, 1, LISTENING).await;
     comes_and_goes(&app, "uma").await;
     other.stop().await;
+    app.store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_practice_comes_first_in_every_key() {
+    let server = RealSystem::start("postgres");
+    let mut eye = connect(&server).await;
+    let app = TestApp::on(server.var("POSTGRES_URL")).await;
+
+    let first_columns = "SELECT t.relname::text, c.attname::text FROM pg_index i
+         JOIN pg_class t ON t.oid = i.indrelid
+         JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum = i.indkey[0]
+         WHERE i.indisunique AND t.relnamespace = 'public'::regnamespace
+         UNION SELECT t.relname::text, c.attname::text FROM pg_constraint f
+         JOIN pg_class t ON t.oid = f.conrelid
+         JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum = f.conkey[1]
+         WHERE f.contype = 'f' AND t.relnamespace = 'public'::regnamespace
+         ORDER BY 1";
+    let found: Vec<(String, String)> = sqlx::query_as(first_columns)
+        .fetch_all(&mut eye)
+        .await
+        .unwrap();
+    let (by_practice, others): (Vec<_>, Vec<_>) =
+        found.iter().partition(|(_, column)| column == "practice");
+
+    assert!(by_practice.len() > 10, "{by_practice:?}");
+    let others: Vec<&str> = others.iter().map(|(table, _)| table.as_str()).collect();
+    // What belongs to no practice, the practices themselves, and tokens, which say what practice it is.
+    assert_eq!(others, ["_sqlx_migrations", "install", "practice", "token"]);
     app.store.close().await;
 }
 

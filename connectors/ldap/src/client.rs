@@ -5,7 +5,7 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use drawbridge_sdk::{CallError, FailureClass, Finality, Receipt, Secret};
+use drawbridge_sdk::{CallError, FailureClass, Finality, Receipt, Secret, tls};
 use futures_util::FutureExt;
 use ldap3::{LdapConnAsync, LdapConnSettings, LdapError};
 use rustls::ClientConfig;
@@ -78,23 +78,17 @@ pub(crate) async fn answer<T>(
 }
 
 fn not_reached(cause: &NoAnswer) -> CallError {
-    let distrusted = match cause {
-        NoAnswer::Broken(LdapError::Io { source }) => source
-            .get_ref()
-            .is_some_and(|inner| inner.is::<rustls::Error>()),
-        _ => false,
+    let refusal = match cause {
+        NoAnswer::Broken(error) => tls::refusal_while_connecting(error),
+        NoAnswer::TimedOut | NoAnswer::Nonsense => None,
     };
-    let (class, message) = match cause {
-        _ if distrusted => (
-            FailureClass::Retryable,
-            "the directory's certificate is not trusted or not for this host name: name its \
-             authority in `ca_file`, and the server in `url` as its certificate does",
-        ),
-        NoAnswer::Broken(LdapError::LdapResult { .. }) => (
+    let (class, message) = match (cause, refusal) {
+        (_, Some(refusal)) => (FailureClass::Retryable, refusal),
+        (NoAnswer::Broken(LdapError::LdapResult { .. }), None) => (
             FailureClass::Refused,
             "the directory does not offer StartTLS: use an `ldaps://` address",
         ),
-        NoAnswer::TimedOut | NoAnswer::Broken(_) | NoAnswer::Nonsense => (
+        (NoAnswer::TimedOut | NoAnswer::Broken(_) | NoAnswer::Nonsense, None) => (
             FailureClass::Retryable,
             "the directory cannot be reached: it is tried again; check `url` and that it runs",
         ),

@@ -11,6 +11,7 @@
 //! - [`secret`]: secrets by reference
 //! - [`redact`]: what keeps passwords, tokens and patient data out of receipts
 //! - [`http`]: the one HTTP client: timeouts, no redirects, a response cap, rustls
+//! - [`tls`]: why no TLS connection came about, for other protocols too
 //! - `sql` (a feature): a system's own tables
 //!
 //! A connector makes one try. It never sleeps, retries or schedules: the server does. It says what
@@ -28,6 +29,7 @@ pub mod secret;
 pub mod sql;
 mod strict_json;
 pub mod subject;
+pub mod tls;
 
 pub use answer::{
     Account, AccountPage, AccountState, Canary, Change, Effect, Observation, Outcome, Residual,

@@ -8,21 +8,20 @@ use jiff::{Timestamp, fmt::rfc2822};
 const LONGEST_SECONDS: i64 = 3600;
 
 /// Reads `Retry-After`: seconds, or a date, which is measured from the answer's own `Date` so that
-/// a wrong clock on either side does not matter. Anything else says nothing.
+/// a wrong clock on either side does not matter. Anything else says nothing, a negative number too.
 ///
 /// # Source
 /// RFC 9110 section 10.2.3.
 pub fn parse(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim();
-    let seconds = match value.parse::<i64>() {
-        Ok(seconds) => seconds,
+    let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = if is_number {
         // More digits than fit are a number all the same.
-        Err(_) if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-            LONGEST_SECONDS
-        }
-        Err(_) => http_date(value)?
+        value.parse().unwrap_or(LONGEST_SECONDS)
+    } else {
+        http_date(value)?
             .duration_since(http_date(date?)?)
-            .as_secs(),
+            .as_secs()
     };
     u64::try_from(seconds.clamp(0, LONGEST_SECONDS))
         .ok()
@@ -44,7 +43,8 @@ mod tests {
             ("120", Some(120)),
             (" 7 ", Some(7)),
             ("0", Some(0)),
-            ("-5", Some(0)),
+            ("-5", None),
+            ("+5", None),
             ("3600", Some(3600)),
             ("86400", Some(3600)),
             ("99999999999999999999999", Some(3600)),

@@ -1,14 +1,15 @@
 //! What it means when no whole answer came.
 
-use std::{error::Error, io};
-
-use rustls::CertificateError;
+use std::io;
 
 use super::{
     request::Sends,
     resolver::{AddressRefused, NameUnknown},
 };
-use crate::failure::{CallError, FailureClass, Finality};
+use crate::{
+    failure::{CallError, FailureClass, Finality},
+    tls::{self, find},
+};
 
 /// The failure behind an error of the HTTP client, in plain words.
 ///
@@ -37,20 +38,18 @@ pub fn of(error: &reqwest::Error, sends: Sends) -> CallError {
             "the system's name cannot be resolved: check `base_url` and the bridge's name server",
         );
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        // An alert can follow a request that was sent: with TLS 1.3 a client is refused late.
-        let finality = if error.is_connect() {
-            Finality::NotSent
-        } else {
-            sends.without_answer()
-        };
-        return retryable(finality, tls_sentence(tls));
-    }
     if error.is_connect() {
+        if let Some(sentence) = tls::refusal_while_connecting(error) {
+            return retryable(Finality::NotSent, sentence);
+        }
         return retryable(
             Finality::NotSent,
             "cannot reach the system at its address: is it running, and does a firewall let the bridge through",
         );
+    }
+    // An alert can follow a request that was sent: with TLS 1.3 a client is refused late.
+    if let Some(sentence) = tls::refusal(error) {
+        return retryable(sends.without_answer(), sentence);
     }
     if error.is_timeout() {
         return retryable(
@@ -71,57 +70,8 @@ pub fn of(error: &reqwest::Error, sends: Sends) -> CallError {
     )
 }
 
-fn tls_sentence(error: &rustls::Error) -> &'static str {
-    use rustls::Error::{AlertReceived, InvalidCertificate, InvalidMessage, PeerIncompatible};
-    match error {
-        InvalidCertificate(problem) => certificate_sentence(problem),
-        InvalidMessage(_) => "the system does not speak TLS at this port: check `base_url`",
-        AlertReceived(alert) if *alert == rustls::AlertDescription::ProtocolVersion => OLD_TLS,
-        PeerIncompatible(_) => OLD_TLS,
-        _ => "no TLS connection with the system came about: check its certificate and TLS settings",
-    }
-}
-
-const OLD_TLS: &str = "the system offers no TLS 1.2 or newer: have it updated";
-
-fn certificate_sentence(problem: &CertificateError) -> &'static str {
-    use CertificateError::{
-        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
-        NotValidYetContext, Revoked, UnknownIssuer,
-    };
-    match problem {
-        Expired | ExpiredContext { .. } => "the system's certificate has expired: have it renewed",
-        NotValidYet | NotValidYetContext { .. } => {
-            "the system's certificate is not valid yet: check the clocks of both machines"
-        }
-        NotValidForName | NotValidForNameContext { .. } => {
-            "the system's certificate is for another host name: correct `base_url`, or have the certificate renewed"
-        }
-        UnknownIssuer => {
-            "the system's certificate is self-signed or from an unknown authority: name the authority's certificate in `ca_file`"
-        }
-        Revoked => "the system's certificate was revoked: have it renewed",
-        _ => {
-            "the system's certificate cannot be accepted: have it looked at, or name its authority in `ca_file`"
-        }
-    }
-}
-
 fn cannot_be_unpacked(error: &reqwest::Error) -> bool {
     let invalid = [io::ErrorKind::InvalidData, io::ErrorKind::InvalidInput];
     error.is_decode()
         && find::<io::Error>(error).is_some_and(|cause| invalid.contains(&cause.kind()))
-}
-
-/// The first cause of this type. An `io::Error` hides its own cause from `source`, so it is opened.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    if let Some(found) = error.downcast_ref::<E>() {
-        return Some(found);
-    }
-    let hidden = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    hidden
-        .and_then(|hidden| find(hidden as &(dyn Error + 'static)))
-        .or_else(|| error.source().and_then(find))
 }

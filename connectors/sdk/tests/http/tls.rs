@@ -145,6 +145,6 @@ async fn a_handshake_that_breaks_off_sent_nothing() {
 
     is_told(
         ask(&format!("https://{}", server.address), None).await,
-        "cannot reach",
+        "broke off while TLS",
     );
 }

@@ -8,11 +8,15 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::proxy::Gate;
+
 /// How the thing that answers at the database's address behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseFault {
     /// Nobody listens.
     ConnectionRefused,
+    /// The connection is neither taken nor refused.
+    NeverConnects,
     /// It takes the connection and never answers.
     Silence,
     /// It closes the connection in the middle of its greeting.
@@ -30,6 +34,8 @@ pub struct FaultyDatabase {
     task: Option<JoinHandle<()>>,
     /// Keeps the port ours while nobody listens on it.
     _reserved: Option<TcpSocket>,
+    /// Keeps it blocked.
+    _gate: Option<Gate>,
 }
 
 impl FaultyDatabase {
@@ -39,6 +45,16 @@ impl FaultyDatabase {
     /// If there is no free port.
     pub async fn start(fault: DatabaseFault) -> Self {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        if fault == DatabaseFault::NeverConnects {
+            let gate = Gate::open(|_| async {});
+            gate.block().await;
+            return Self {
+                address: gate.address(),
+                task: None,
+                _reserved: None,
+                _gate: Some(gate),
+            };
+        }
         if fault == DatabaseFault::ConnectionRefused {
             let reserved =
                 TcpSocket::new_v4().and_then(|socket| socket.bind(free).map(|()| socket));
@@ -50,6 +66,7 @@ impl FaultyDatabase {
                 address,
                 task: None,
                 _reserved: Some(reserved),
+                _gate: None,
             };
         }
         let listener = TcpListener::bind(free)
@@ -67,6 +84,7 @@ impl FaultyDatabase {
             address,
             task: Some(task),
             _reserved: None,
+            _gate: None,
         }
     }
 
@@ -101,7 +119,9 @@ async fn answer(mut stream: TcpStream, fault: DatabaseFault) {
             Ok(_) => {}
         }
         let said: &[u8] = match fault {
-            DatabaseFault::ConnectionRefused | DatabaseFault::Silence => continue,
+            DatabaseFault::ConnectionRefused
+            | DatabaseFault::NeverConnects
+            | DatabaseFault::Silence => continue,
             DatabaseFault::HtmlPage => b"HTTP/1.1 400 Bad Request\r\n\r\n<html>what?</html>",
             DatabaseFault::CutMidAnswer | DatabaseFault::RefusesLogin if !has_declined_tls => {
                 has_declined_tls = true;

@@ -1,11 +1,20 @@
 //! What a connector's author supplies to the suite: a system to test against.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use drawbridge_sdk::{Connector, FailureClass, Subject, Way};
 
-use crate::fault::Fault;
+use crate::{fault::Fault, proxy::FaultyProxy};
+
+/// Another place where a system is to be looked for, over TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Host and port, as they stand in a URL: `localhost:8443`.
+    pub host: String,
+    /// The PEM file with the only certificate that is trusted there.
+    pub ca_file: PathBuf,
+}
 
 /// A system, fake or real, and a connector that speaks to it.
 ///
@@ -60,6 +69,37 @@ pub trait Fixture: Send + Sync + Sized + 'static {
 
     /// Lets it behave again.
     async fn behave(&self);
+
+    /// Faults it cannot produce, each with the reason. What is neither produced nor named here fails
+    /// the suite, so that no rule passes for want of a fault that nobody missed.
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        Vec::new()
+    }
+
+    /// The proxy before it, where it speaks HTTP.
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        None
+    }
+
+    /// Where its connector finds it, for a front that speaks TLS before it.
+    fn address(&self) -> Option<SocketAddr> {
+        self.proxy().map(FaultyProxy::address)
+    }
+
+    /// A connector to the same system, over TLS at another place. `None` where its settings have no
+    /// such address; the suite is then written without `http` and `tls`.
+    fn connector_at(&self, _place: &Place) -> Option<Arc<dyn Connector>> {
+        None
+    }
+
+    /// Hands on what [`Fault::LateChanges`] held back, waits until it is done, and says how much it
+    /// was.
+    async fn deliver(&self) -> usize {
+        match self.proxy() {
+            Some(proxy) => proxy.deliver().await,
+            None => 0,
+        }
+    }
 
     /// Secrets that must never be seen in a receipt, an error or `Debug`: the service account's
     /// password or token, passwords of accounts.

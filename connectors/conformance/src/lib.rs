@@ -21,9 +21,9 @@ pub mod suite;
 pub mod vendor;
 
 pub use database::{DatabaseFault, FaultyDatabase};
-pub use fault::Fault;
-pub use fixture::Fixture;
-pub use proxy::{Asks, Canned, FaultyProxy, Seen, TcpProxy};
+pub use fault::{Fault, Towards};
+pub use fixture::{Fixture, Place};
+pub use proxy::{Asks, Canned, FaultyProxy, Seen, TcpProxy, TlsFront, TlsManner};
 pub use real_system::RealSystem;
 pub use rules::Verdict;
 pub use secret_file::SecretFile;

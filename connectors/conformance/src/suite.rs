@@ -30,16 +30,37 @@ pub fn run(rule: impl Future<Output = Verdict>) {
 /// Makes a test of every rule that holds for a connector with these claims.
 ///
 /// ```text
-/// drawbridge_conformance::suite!(MyFixture, claims = [create, disable, end_sessions, read_back]);
+/// drawbridge_conformance::suite!(MyFixture, claims = [create, disable, end_sessions, read_back], http);
+/// drawbridge_conformance::suite!(DirectoryFixture, claims = [disable, read_back], tls);
+/// drawbridge_conformance::suite!(TableFixture, claims = [disable, read_back]);
 /// drawbridge_conformance::suite!(ManualFixture, claims = [], no_network);
 /// ```
+///
+/// `http` is for systems that speak HTTP, over TLS too; `tls` for those that speak something else over TLS.
 ///
 /// The claims are the names of [`drawbridge_sdk::Capabilities::claims`]. Two suites in one file go
 /// into two modules.
 #[macro_export]
 macro_rules! suite {
+    ($fixture:ty, claims = [$($claim:ident),* $(,)?], http) => {
+        $crate::suite!(@common $fixture, [$($claim),*], Http);
+        $crate::suite!(@network $fixture);
+        $($crate::suite!(@http $claim, $fixture);)*
+        $($crate::suite!(@tls $claim, $fixture);)*
+    };
+    ($fixture:ty, claims = [$($claim:ident),* $(,)?], tls) => {
+        $crate::suite!(@common $fixture, [$($claim),*], Something);
+        $crate::suite!(@network $fixture);
+        $($crate::suite!(@tls $claim, $fixture);)*
+    };
     ($fixture:ty, claims = [$($claim:ident),* $(,)?]) => {
-        $crate::suite!(@common $fixture, [$($claim),*], true);
+        $crate::suite!(@common $fixture, [$($claim),*], Something);
+        $crate::suite!(@network $fixture);
+    };
+    ($fixture:ty, claims = [$($claim:ident),* $(,)?], no_network) => {
+        $crate::suite!(@common $fixture, [$($claim),*], Nothing);
+    };
+    (@network $fixture:ty) => {
         $crate::suite!(@rules $fixture, check [a_check_works_and_changes_nothing, every_step_leaves_a_receipt]);
         $crate::suite!(@rules $fixture, credential [
             a_wrong_credential_fails_the_check,
@@ -51,10 +72,7 @@ macro_rules! suite {
             nothing_secret_is_told_when_things_go_wrong,
         ]);
     };
-    ($fixture:ty, claims = [$($claim:ident),* $(,)?], no_network) => {
-        $crate::suite!(@common $fixture, [$($claim),*], false);
-    };
-    (@common $fixture:ty, [$($claim:ident),*], $network:expr) => {
+    (@common $fixture:ty, [$($claim:ident),*], $speaks:ident) => {
         #[test]
         fn the_claims_are_what_the_capabilities_say() {
             $crate::suite::run(
@@ -67,7 +85,9 @@ macro_rules! suite {
         #[test]
         fn the_system_misbehaves_as_a_network_does() {
             $crate::suite::run(
-                $crate::rules::claims::the_system_misbehaves_as_a_network_does::<$fixture>($network),
+                $crate::rules::claims::the_system_misbehaves_as_a_network_does::<$fixture>(
+                    $crate::rules::claims::Speaks::$speaks,
+                ),
             );
         }
 
@@ -94,7 +114,14 @@ macro_rules! suite {
             an_answer_cut_in_the_middle_is_retryable,
             an_overloaded_system_is_retryable,
             a_refusal_is_refused,
-            a_wish_to_be_left_alone_is_passed_on,
+        ]);
+        $crate::suite!(@rules $fixture, reach [a_connection_that_never_comes_about_is_given_up_in_time]);
+        $crate::suite!(@rules $fixture, broken [
+            an_answer_byte_by_byte_ends_in_time_and_may_still_land,
+            a_half_closed_connection_is_no_answer,
+            a_connection_reset_within_the_answer_is_no_answer,
+            a_lost_answer_of_an_open_may_still_land,
+            a_change_that_lands_late_was_never_called_settled,
         ]);
         $crate::suite!(@rules $fixture, nonsense [
             a_page_for_people_is_never_success,
@@ -118,6 +145,7 @@ macro_rules! suite {
             opening_makes_an_account_for_a_stranger,
             opening_twice_is_already_in_state_and_makes_one_account,
         ]);
+        $crate::suite!(@rules $fixture, broken [an_account_whose_making_was_not_answered_is_made_once]);
     };
     (@claim set_role, $fixture:ty) => {
         $crate::suite!(@rules $fixture, levels [
@@ -146,6 +174,43 @@ macro_rules! suite {
             listing_shows_disabled_accounts_too,
         ]);
     };
+    (@http disable, $fixture:ty) => {
+        $crate::suite!(@rules $fixture, broken [
+            headers_without_end_end_in_time_and_may_still_land,
+            an_error_after_the_deed_settles_nothing,
+        ]);
+        $crate::suite!(@rules $fixture, bursts [
+            a_burst_of_errors_settles_nothing,
+            a_wish_to_be_left_alone_is_passed_on,
+            a_wish_that_makes_no_sense_is_passed_over,
+        ]);
+        $crate::suite!(@rules $fixture, nonsense [
+            a_packed_bomb_is_never_success,
+            a_wrong_charset_is_never_success,
+            a_key_that_is_there_twice_is_never_success,
+            a_missing_body_is_never_success,
+            nonsense_for_a_change_is_never_success,
+        ]);
+        $crate::suite!(@rules $fixture, redirects [
+            a_redirect_to_another_host_is_never_followed,
+            a_redirect_to_the_machines_own_credentials_is_never_followed,
+            a_redirect_out_of_tls_is_never_followed,
+        ]);
+    };
+    (@http $claim:ident, $fixture:ty) => {};
+    (@tls disable, $fixture:ty) => {
+        $crate::suite!(@rules $fixture, reach [a_name_that_leads_nowhere_is_told_as_that]);
+        $crate::suite!(@rules $fixture, tls [
+            a_certificate_of_the_authority_in_the_settings_is_accepted,
+            an_expired_certificate_is_refused,
+            a_self_signed_certificate_is_refused,
+            a_certificate_of_another_authority_is_refused,
+            a_certificate_for_another_host_is_refused,
+            old_tls_is_refused,
+            a_handshake_that_breaks_off_sends_nothing,
+        ]);
+    };
+    (@tls $claim:ident, $fixture:ty) => {};
     (@rules $fixture:ty, $theme:ident [$($rule:ident),* $(,)?]) => {
         $(
             #[test]

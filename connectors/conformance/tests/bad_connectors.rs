@@ -14,6 +14,12 @@ type HidesDisabled = Clinic<6>;
 type StopsAtTheFirstPage = Clinic<7>;
 type BelievesItself = Clinic<8>;
 type TakesItsTime = Clinic<9>;
+type CallsItSettled = Clinic<10>;
+type ForgetsWishes = Clinic<11>;
+type BelievesEveryWish = Clinic<12>;
+type CreatesBlindly = Clinic<13>;
+type FollowsRedirects = Clinic<14>;
+type Downgrades = Clinic<15>;
 
 fn is_broken(verdict: &Verdict, word: &str) {
     let broken = verdict.as_ref().expect_err("the rule caught nothing");
@@ -32,6 +38,19 @@ async fn a_connector_that_trusts_any_200_is_caught() {
     is_broken(
         &rules::nonsense::truncated_json_is_never_success::<TrustsAnyAnswer>().await,
         "claims to be done",
+    );
+    for verdict in [
+        rules::nonsense::a_huge_answer_is_never_success::<TrustsAnyAnswer>().await,
+        rules::nonsense::a_packed_bomb_is_never_success::<TrustsAnyAnswer>().await,
+        rules::nonsense::a_wrong_charset_is_never_success::<TrustsAnyAnswer>().await,
+        rules::nonsense::a_key_that_is_there_twice_is_never_success::<TrustsAnyAnswer>().await,
+        rules::nonsense::a_missing_body_is_never_success::<TrustsAnyAnswer>().await,
+    ] {
+        is_broken(&verdict, "claims to be done");
+    }
+    is_broken(
+        &rules::nonsense::nonsense_for_a_change_is_never_success::<TrustsAnyAnswer>().await,
+        "they are open",
     );
 }
 
@@ -106,6 +125,95 @@ async fn a_connector_that_takes_the_whole_time_for_each_request_is_caught() {
         rules::faults::silence_after_a_change_ends_in_time_and_may_still_land::<TakesItsTime>()
             .await;
     is_broken(&verdict, "takes longer");
+    let verdict =
+        rules::broken::an_answer_byte_by_byte_ends_in_time_and_may_still_land::<TakesItsTime>()
+            .await;
+    is_broken(&verdict, "takes longer");
+}
+
+#[tokio::test]
+async fn a_connector_that_calls_it_settled_without_an_answer_is_caught() {
+    use rules::{broken, bursts};
+    is_broken(
+        &bursts::a_burst_of_errors_settles_nothing::<CallsItSettled>().await,
+        "says that it is settled",
+    );
+    for verdict in [
+        broken::an_error_after_the_deed_settles_nothing::<CallsItSettled>().await,
+        broken::a_lost_answer_of_an_open_may_still_land::<CallsItSettled>().await,
+        broken::an_account_whose_making_was_not_answered_is_made_once::<CallsItSettled>().await,
+        broken::a_change_that_lands_late_was_never_called_settled::<CallsItSettled>().await,
+    ] {
+        is_broken(&verdict, "Answered");
+    }
+    for verdict in [
+        broken::a_half_closed_connection_is_no_answer::<CallsItSettled>().await,
+        broken::a_connection_reset_within_the_answer_is_no_answer::<CallsItSettled>().await,
+        broken::headers_without_end_end_in_time_and_may_still_land::<CallsItSettled>().await,
+        broken::an_answer_byte_by_byte_ends_in_time_and_may_still_land::<CallsItSettled>().await,
+    ] {
+        is_broken(&verdict, "a close says that one came");
+    }
+    for verdict in [
+        rules::reach::a_connection_that_never_comes_about_is_given_up_in_time::<CallsItSettled>()
+            .await,
+        rules::reach::a_name_that_leads_nowhere_is_told_as_that::<CallsItSettled>().await,
+        rules::tls::an_expired_certificate_is_refused::<CallsItSettled>().await,
+    ] {
+        is_broken(&verdict, "nothing can have been sent");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_that_forgets_how_long_a_vendor_wants_to_be_left_alone_is_caught() {
+    let verdict = rules::bursts::a_wish_to_be_left_alone_is_passed_on::<ForgetsWishes>().await;
+    is_broken(&verdict, "120 s");
+}
+
+#[tokio::test]
+async fn a_connector_that_makes_a_time_to_wait_of_anything_is_caught() {
+    let verdict =
+        rules::bursts::a_wish_that_makes_no_sense_is_passed_over::<BelievesEveryWish>().await;
+    is_broken(&verdict, "no time to wait");
+}
+
+#[tokio::test]
+async fn a_connector_that_creates_without_looking_is_caught() {
+    let verdict =
+        rules::broken::an_account_whose_making_was_not_answered_is_made_once::<CreatesBlindly>()
+            .await;
+    is_broken(&verdict, "open failed");
+}
+
+#[tokio::test]
+async fn a_connector_that_goes_where_a_redirect_leads_is_caught() {
+    use rules::redirects;
+    for verdict in [
+        redirects::a_redirect_to_another_host_is_never_followed::<FollowsRedirects>().await,
+        redirects::a_redirect_out_of_tls_is_never_followed::<FollowsRedirects>().await,
+    ] {
+        is_broken(&verdict, "was followed");
+    }
+    is_broken(
+        &redirects::a_redirect_to_the_machines_own_credentials_is_never_followed::<TrustsAnyAnswer>()
+            .await,
+        "claims to be done",
+    );
+}
+
+#[tokio::test]
+async fn a_connector_that_tries_it_without_tls_is_caught() {
+    use rules::tls;
+    for verdict in [
+        tls::an_expired_certificate_is_refused::<Downgrades>().await,
+        tls::a_self_signed_certificate_is_refused::<Downgrades>().await,
+        tls::a_certificate_of_another_authority_is_refused::<Downgrades>().await,
+        tls::a_certificate_for_another_host_is_refused::<Downgrades>().await,
+        tls::old_tls_is_refused::<Downgrades>().await,
+        tls::a_handshake_that_breaks_off_sends_nothing::<Downgrades>().await,
+    ] {
+        is_broken(&verdict, "were sent in spite of");
+    }
 }
 
 #[tokio::test]

@@ -14,5 +14,6 @@ drawbridge_conformance::suite!(
         read_back,
         read_sessions,
         list_accounts
-    ]
+    ],
+    http
 );

@@ -151,6 +151,75 @@ async fn an_answer_is_cut_in_the_middle() {
 }
 
 #[tokio::test]
+async fn a_blocked_port_takes_no_connection_and_is_there_again_afterwards() {
+    let (proxy, _) = proxied().await;
+
+    assert!(proxy.misbehave(Fault::NeverConnects).await);
+
+    let connecting = TcpStream::connect(proxy.address());
+    assert!(timeout(NEVER, connecting).await.is_err(), "it was taken");
+    proxy.behave();
+    assert_eq!(say(&mut connect(&proxy).await, "read").await, "ok:read");
+}
+
+#[tokio::test]
+async fn a_late_change_is_heard_only_when_it_is_delivered() {
+    let (proxy, heard) = proxied().await;
+    assert!(proxy.misbehave(Fault::LateChanges).await);
+    let mut stream = connect(&proxy).await;
+    assert_eq!(say(&mut stream, "read").await, "ok:read", "reading goes on");
+    assert!(says_in_vain(&mut stream, "change").await);
+    drop(stream);
+    assert_eq!(*heard.lock().expect("no panic"), ["read"]);
+
+    assert_eq!(proxy.deliver().await, 1);
+
+    assert_eq!(*heard.lock().expect("no panic"), ["read", "change"]);
+    assert_eq!(proxy.deliver().await, 0, "nothing is delivered twice");
+}
+
+#[tokio::test]
+async fn an_answer_drips_and_never_ends() {
+    let (proxy, _) = proxied().await;
+    assert!(proxy.misbehave(Fault::OnlyChanges(&Fault::Dripping)).await);
+    let mut stream = connect(&proxy).await;
+    assert_eq!(say(&mut stream, "read").await, "ok:read", "reading goes on");
+
+    assert_eq!(say(&mut stream, "change").await, "o");
+    let mut rest = [0; 7];
+    stream.read_exact(&mut rest).await.expect("byte by byte");
+    assert_eq!(&rest, b"k:chang");
+    let more = timeout(NEVER, stream.read(&mut [0; 10])).await;
+    assert!(more.is_err(), "the last byte never comes: {more:?}");
+}
+
+#[tokio::test]
+async fn a_reset_is_no_end() {
+    let (proxy, heard) = proxied().await;
+    assert!(proxy.misbehave(Fault::Reset).await);
+    let mut stream = connect(&proxy).await;
+
+    stream.write_all(b"change").await.expect("it listens");
+    let mut answer = Vec::new();
+    let error = stream.read_to_end(&mut answer).await.expect_err("no end");
+
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    assert_eq!(*heard.lock().expect("no panic"), ["change"]);
+}
+
+#[tokio::test]
+async fn a_half_closed_connection_ends_on_one_side() {
+    let (proxy, heard) = proxied().await;
+    assert!(proxy.misbehave(Fault::HalfClosed).await);
+    let mut stream = connect(&proxy).await;
+
+    assert_eq!(say(&mut stream, "change").await, "");
+
+    stream.write_all(b"more").await.expect("it still listens");
+    assert_eq!(*heard.lock().expect("no panic"), ["change"]);
+}
+
+#[tokio::test]
 async fn what_only_http_has_is_not_produced() {
     let (proxy, _) = proxied().await;
 

@@ -4,12 +4,12 @@
 //! refuses the credential. A doveadm that refuses or lies does not keep the table from being
 //! written, so those faults have tests of their own in `answers.rs`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use drawbridge_conformance::{
-    Asks, Canned, DatabaseFault, Fault, FaultyDatabase, FaultyProxy, Fixture, Seen,
+    Asks, Canned, DatabaseFault, Fault, FaultyDatabase, FaultyProxy, Fixture, Place, Seen,
 };
 use drawbridge_sdk::{BuildContext, Connector, FailureClass, Subject};
 use serde_json::json;
@@ -63,8 +63,18 @@ impl<const CREATES: bool> Mail<CREATES> {
     }
 
     fn build(&self, address_file: &str) -> Arc<dyn Connector> {
+        self.build_at(&self.proxy.url(), None, address_file)
+    }
+
+    fn build_at(
+        &self,
+        origin: &str,
+        ca_file: Option<&Path>,
+        address_file: &str,
+    ) -> Arc<dyn Connector> {
         let settings = json!({
-            "doveadm_url": format!("{}/doveadm/v1", self.proxy.url()),
+            "doveadm_url": format!("{origin}/doveadm/v1"),
+            "ca_file": ca_file,
             "api_key": { "file": "key" },
             "allow_plain_http": true,
             "user_database": { "file": address_file },
@@ -188,6 +198,27 @@ impl<const CREATES: bool> Fixture for Mail<CREATES> {
         self.point_to("sqlite://users.db");
     }
 
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        let beside = "the table is written whatever doveadm says";
+        [
+            Fault::Status(400),
+            Fault::Status(403),
+            Fault::Status(409),
+            Fault::SaysYesDoesNothing,
+        ]
+        .map(|fault| (fault, beside))
+        .into()
+    }
+
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.proxy)
+    }
+
+    fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+        let origin = format!("https://{}", place.host);
+        Some(self.build_at(&origin, Some(&place.ca_file), "database"))
+    }
+
     fn secrets(&self) -> Vec<String> {
         vec![
             API_KEY.to_owned(),
@@ -224,7 +255,8 @@ mod as_it_comes {
             read_back,
             read_sessions,
             list_accounts
-        ]
+        ],
+        http
     );
 }
 
@@ -238,6 +270,7 @@ mod creating {
             read_back,
             read_sessions,
             list_accounts
-        ]
+        ],
+        http
     );
 }

@@ -8,7 +8,7 @@ mod fake {
 
     use async_trait::async_trait;
     use drawbridge_conformance::{
-        Canned, FakeVendor, Fault, FaultyProxy, Fixture,
+        Canned, FakeVendor, Fault, FaultyProxy, Fixture, Place,
         vendor::{CANARY, PASSWORD, TOKEN},
     };
     use drawbridge_sdk::{Connector, Subject};
@@ -23,20 +23,25 @@ mod fake {
 
     impl Fake {
         fn connector_with(&self, token: &str) -> Arc<dyn Connector> {
-            let settings = json!({
-                "vendor": Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/fake.toml"),
-                "base_url": self.proxy.url(),
-                "allow_plain_http": true,
-                "credentials": { "token": secret(token) },
-            });
-            drawbridge_http::kind()
-                .build(settings, &context())
-                .expect("the settings are right")
+            connector(&self.proxy.url(), None, token)
         }
 
         fn login<'a>(&self, subject: &'a Subject) -> &'a str {
             subject.user_name().expect("every person here has one")
         }
+    }
+
+    fn connector(base_url: &str, ca_file: Option<&Path>, token: &str) -> Arc<dyn Connector> {
+        let settings = json!({
+            "vendor": Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/fake.toml"),
+            "base_url": base_url,
+            "allow_plain_http": true,
+            "ca_file": ca_file,
+            "credentials": { "token": secret(token) },
+        });
+        drawbridge_http::kind()
+            .build(settings, &context())
+            .expect("the settings are right")
     }
 
     #[async_trait]
@@ -119,6 +124,15 @@ mod fake {
             self.proxy.behave();
         }
 
+        fn proxy(&self) -> Option<&FaultyProxy> {
+            Some(&self.proxy)
+        }
+
+        fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+            let url = format!("https://{}", place.host);
+            Some(connector(&url, Some(&place.ca_file), TOKEN))
+        }
+
         fn secrets(&self) -> Vec<String> {
             [TOKEN, PASSWORD, "another-token-8c4e"]
                 .map(str::to_owned)
@@ -146,7 +160,8 @@ mod fake {
             read_back,
             read_sessions,
             list_accounts
-        ]
+        ],
+        http
     );
 }
 
@@ -154,7 +169,7 @@ mod openmrs {
     use std::{sync::Arc, time::Duration};
 
     use async_trait::async_trait;
-    use drawbridge_conformance::{Canned, Fault, FaultyProxy, Fixture};
+    use drawbridge_conformance::{Canned, Fault, FaultyProxy, Fixture, Place};
     use drawbridge_sdk::{Connector, Subject};
 
     use crate::support::{
@@ -253,6 +268,19 @@ mod openmrs {
             self.proxy.behave();
         }
 
+        fn proxy(&self) -> Option<&FaultyProxy> {
+            Some(&self.proxy)
+        }
+
+        fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+            let origin = format!("https://{}", place.host);
+            Some(OpenMrs::connector_to(
+                &origin,
+                Some(&place.ca_file),
+                PASSWORD,
+            ))
+        }
+
         fn secrets(&self) -> Vec<String> {
             // How every password begins that is made for a new account.
             [PASSWORD, "Other-Pw-9", "Aa1-"].map(str::to_owned).into()
@@ -271,7 +299,8 @@ mod openmrs {
 
     drawbridge_conformance::suite!(
         Stub,
-        claims = [create, set_role, disable, read_back, list_accounts]
+        claims = [create, set_role, disable, read_back, list_accounts],
+        http
     );
 }
 
@@ -279,7 +308,7 @@ mod brivo {
     use std::{sync::Arc, time::Duration};
 
     use async_trait::async_trait;
-    use drawbridge_conformance::{Asks, Canned, Fault, FaultyProxy, Fixture, Seen};
+    use drawbridge_conformance::{Asks, Canned, Fault, FaultyProxy, Fixture, Place, Seen};
     use drawbridge_sdk::{Connector, Subject, Way};
 
     use crate::support::{
@@ -393,6 +422,16 @@ mod brivo {
             self.proxy.behave();
         }
 
+        fn proxy(&self) -> Option<&FaultyProxy> {
+            Some(&self.proxy)
+        }
+
+        fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+            let origin = format!("https://{}", place.host);
+            let ca_file = Some(place.ca_file.as_path());
+            Some(Brivo::connector_to(&origin, ca_file, PASSWORD, API_KEY))
+        }
+
         fn secrets(&self) -> Vec<String> {
             [PASSWORD, "Other-Pw-9", API_KEY, CLIENT_SECRET, TOKEN]
                 .map(str::to_owned)
@@ -408,5 +447,5 @@ mod brivo {
         }
     }
 
-    drawbridge_conformance::suite!(Stub, claims = [disable, read_back, list_accounts]);
+    drawbridge_conformance::suite!(Stub, claims = [disable, read_back, list_accounts], http);
 }

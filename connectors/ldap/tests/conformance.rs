@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use drawbridge_conformance::{Fault, Fixture, TcpProxy, suite};
+use drawbridge_conformance::{Fault, Fixture, Place, TcpProxy, suite};
 use drawbridge_sdk::{
     AccountState, Ask, BuildContext, CloseCall, Connector, FailureClass, OpenCall, Sessions,
     Subject, Way,
@@ -30,7 +30,8 @@ suite!(
         read_back,
         read_sessions,
         list_accounts
-    ]
+    ],
+    tls
 );
 
 const SERVICE_PASSWORD: &str = "S3rvice-Secret-9";
@@ -44,7 +45,7 @@ struct Practice {
     mistaken: Arc<dyn Connector>,
     open: Mutex<Vec<Ldap>>,
     /// Holds the passwords' files.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Practice {
@@ -74,7 +75,8 @@ impl Fixture for Practice {
         let directory = Fake::start(SERVICE_PASSWORD).await;
         let proxy = TcpProxy::start(directory.address, message::is_change);
         let folder = tempfile::tempdir().expect("a folder");
-        let with = |password| connector(proxy.address(), folder.path(), password);
+        let url = format!("ldap://{}", proxy.address());
+        let with = |password| connector(&url, None, folder.path(), password);
         let (connector, mistaken) = (with(SERVICE_PASSWORD), with(WRONG_PASSWORD));
         let open = Mutex::default();
         let practice = Self {
@@ -83,7 +85,7 @@ impl Fixture for Practice {
             connector,
             mistaken,
             open,
-            _folder: folder,
+            folder,
         };
         practice.add_account("canary").await;
         practice
@@ -191,6 +193,20 @@ impl Fixture for Practice {
         self.proxy.behave();
     }
 
+    fn address(&self) -> Option<SocketAddr> {
+        Some(self.proxy.address())
+    }
+
+    fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+        let url = format!("ldaps://{}", place.host);
+        let (ca_file, folder) = (Some(place.ca_file.as_path()), self.folder.path());
+        Some(connector(&url, ca_file, folder, SERVICE_PASSWORD))
+    }
+
+    async fn deliver(&self) -> usize {
+        self.proxy.deliver().await
+    }
+
     fn secrets(&self) -> Vec<String> {
         [SERVICE_PASSWORD, WRONG_PASSWORD, PASSWORD]
             .map(str::to_owned)
@@ -198,10 +214,16 @@ impl Fixture for Practice {
     }
 }
 
-fn connector(address: SocketAddr, folder: &Path, password: &str) -> Arc<dyn Connector> {
+fn connector(
+    url: &str,
+    ca_file: Option<&Path>,
+    folder: &Path,
+    password: &str,
+) -> Arc<dyn Connector> {
     std::fs::write(folder.join(password), password).expect("written");
     let settings = json!({
-        "url": format!("ldap://{address}"),
+        "url": url,
+        "ca_file": ca_file,
         "allow_plain_ldap": true,
         "flavor": "openldap",
         "bind_dn": SERVICE,

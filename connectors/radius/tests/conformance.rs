@@ -148,6 +148,7 @@ impl Fixture for Radius {
     async fn misbehave(&self, fault: Fault) -> bool {
         let database = match fault {
             Fault::ConnectionRefused => DatabaseFault::ConnectionRefused,
+            Fault::NeverConnects => DatabaseFault::NeverConnects,
             Fault::Silence => DatabaseFault::Silence,
             Fault::CutMidAnswer => DatabaseFault::CutMidAnswer,
             Fault::HtmlPage => DatabaseFault::HtmlPage,
@@ -171,6 +172,24 @@ impl Fixture for Radius {
         self.gateway.set_mood(Mood::Obedient);
         self.point_to("sqlite://radius.db");
         *self.faulty.lock().await = None;
+    }
+
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        let within = "the tables are a file here, and nobody stands between it and the connector";
+        [
+            Fault::SilentChanges,
+            Fault::LateChanges,
+            Fault::Dripping,
+            Fault::OnlyChanges(&Fault::Dripping),
+            Fault::HalfClosed,
+            Fault::OnlyChanges(&Fault::HalfClosed),
+            Fault::Reset,
+            Fault::OnlyChanges(&Fault::Reset),
+            Fault::SaysYesDoesNothing,
+            Fault::SomebodyElse,
+        ]
+        .map(|fault| (fault, within))
+        .into()
     }
 
     fn secrets(&self) -> Vec<String> {

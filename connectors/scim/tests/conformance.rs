@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use drawbridge_conformance::{
-    FakeVendor, Fault, FaultyProxy, Fixture, SecretFile,
+    FakeVendor, Fault, FaultyProxy, Fixture, Place, SecretFile,
     vendor::{CANARY, TOKEN, records::User},
 };
 use drawbridge_sdk::{
@@ -14,7 +14,7 @@ use drawbridge_sdk::{
 use support::{
     CALL_TIMEOUT,
     admin::WRONG_TOKEN,
-    connector, error_inside_success,
+    connector, connector_trusting, error_inside_success,
     fake::{GROUPS, Manners, routes},
 };
 
@@ -133,6 +133,16 @@ macro_rules! suite_with {
                     self.0.proxy.behave();
                 }
 
+                fn proxy(&self) -> Option<&FaultyProxy> {
+                    Some(&self.0.proxy)
+                }
+
+                fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+                    let url = format!("https://{}/scim/v2", place.host);
+                    let (ca_file, token) = (Some(place.ca_file.as_path()), &self.0.token);
+                    Some(connector_trusting(ca_file, &url, token, CALL_TIMEOUT))
+                }
+
                 fn secrets(&self) -> Vec<String> {
                     vec![TOKEN.to_owned(), WRONG_TOKEN.to_owned()]
                 }
@@ -140,7 +150,8 @@ macro_rules! suite_with {
 
             drawbridge_conformance::suite!(
                 Here,
-                claims = [create, set_role, disable, read_back, list_accounts]
+                claims = [create, set_role, disable, read_back, list_accounts],
+                http
             );
         }
     };

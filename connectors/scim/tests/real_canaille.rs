@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use drawbridge_conformance::{Fault, Fixture, RealSystem};
+use drawbridge_conformance::{Fault, FaultyProxy, Fixture, RealSystem};
 use drawbridge_sdk::{Ask, Canary, CloseCall, Connector, Effect, OpenCall, Sessions, Subject, Way};
 use serde_json::json;
 use support::{
@@ -150,6 +150,14 @@ impl Fixture for Canaille {
 
     async fn behave(&self) {
         self.real.proxy.behave();
+    }
+
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        vec![(Fault::Blind, "its searches work, whatever is asked for")]
+    }
+
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.real.proxy)
     }
 
     fn secrets(&self) -> Vec<String> {

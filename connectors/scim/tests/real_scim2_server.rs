@@ -128,6 +128,17 @@ impl Fixture for Server {
         self.real.proxy.behave();
     }
 
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        let own = "the server's own searches work, and tests of their own spoil them";
+        [Fault::SomebodyElse, Fault::Blind]
+            .map(|fault| (fault, own))
+            .into()
+    }
+
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.real.proxy)
+    }
+
     fn secrets(&self) -> Vec<String> {
         let token = self.real.system().var("TOKEN");
         vec![

@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use drawbridge_conformance::{
-    FakeVendor, Fault, FaultyProxy, Fixture,
+    FakeVendor, Fault, FaultyProxy, Fixture, Place,
     vendor::{CANARY, PASSWORD as NURSES_PASSWORD},
 };
 use drawbridge_sdk::{CallError, Connector, Effect, FailureClass, Finality, Subject};
 use support::{
-    Credential, close_call, connector, error_inside_success,
+    Credential, close_call, connector, connector_trusting, error_inside_success,
     fake::{DATABASE, GROUPS, LOGIN, PASSWORD, Server, asks},
     open_call,
 };
@@ -127,6 +127,25 @@ impl Fixture for Health {
         self.proxy.behave();
     }
 
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.proxy)
+    }
+
+    fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+        let (url, ca_file) = (
+            format!("https://{}", place.host),
+            Some(place.ca_file.as_path()),
+        );
+        let credential = &self.credential;
+        Some(connector_trusting(
+            ca_file,
+            &url,
+            DATABASE,
+            credential,
+            CALL_TIMEOUT,
+        ))
+    }
+
     fn secrets(&self) -> Vec<String> {
         vec![
             PASSWORD.to_owned(),
@@ -153,7 +172,8 @@ drawbridge_conformance::suite!(
         read_back,
         read_sessions,
         list_accounts
-    ]
+    ],
+    http
 );
 
 fn refusal(result: Result<drawbridge_sdk::Outcome, CallError>) -> CallError {

@@ -1,26 +1,52 @@
 //! A port that can refuse connections and listen again.
 
 use std::{
+    fmt,
     future::Future,
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
 
+/// On this machine a connection comes about at once, or its first packet was dropped.
+const AT_ONCE: Duration = Duration::from_millis(250);
+
 type Handle = dyn Fn(TcpStream) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync;
+
+enum Door {
+    /// Nobody listens.
+    Shut,
+    /// Connections are taken and handled.
+    Open(JoinSet<()>),
+    /// Nobody takes the connections that wait, and no more of them can.
+    Blocked {
+        _listener: TcpListener,
+        _waiting: Vec<TcpStream>,
+    },
+}
 
 /// A port of this machine that hands each connection to one task.
 pub struct Gate {
     address: SocketAddr,
     handle: Arc<Handle>,
-    listening: Mutex<Option<JoinSet<()>>>,
+    door: Mutex<Door>,
     /// Keeps the port ours while nobody listens on it: bound, never listening.
     _reserved: TcpSocket,
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Gate {
@@ -41,7 +67,7 @@ impl Gate {
         let gate = Self {
             address,
             handle: Arc::new(move |stream| Box::pin(handle(stream))),
-            listening: Mutex::new(None),
+            door: Mutex::new(Door::Shut),
             _reserved: reserved,
         };
         gate.listen();
@@ -57,31 +83,50 @@ impl Gate {
     /// # Panics
     /// If the port cannot be listened on.
     pub fn listen(&self) {
-        let mut listening = self
-            .listening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if listening.is_some() {
+        let mut door = self.door();
+        if matches!(*door, Door::Open(_)) {
             return;
         }
+        // What blocked it goes first: two listeners would share the connections.
+        *door = Door::Shut;
         let listener = socket(self.address)
             .and_then(|socket| socket.listen(128))
             .unwrap_or_else(|error| panic!("cannot listen again: {error}"));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&self.handle)));
-        *listening = Some(tasks);
+        *door = Door::Open(tasks);
     }
 
     /// Refuses connections from now on and breaks those there are.
     pub async fn refuse(&self) {
-        let tasks = self
-            .listening
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(mut tasks) = tasks {
+        let door = std::mem::replace(&mut *self.door(), Door::Shut);
+        if let Door::Open(mut tasks) = door {
             tasks.shutdown().await;
         }
+    }
+
+    /// Neither takes connections from now on nor refuses them, and breaks those there are.
+    ///
+    /// # Panics
+    /// If the port cannot be listened on.
+    pub async fn block(&self) {
+        self.refuse().await;
+        let listener = socket(self.address)
+            .and_then(|socket| socket.listen(1))
+            .unwrap_or_else(|error| panic!("cannot listen again: {error}"));
+        // A queue that is full drops the first packet of everybody who comes later.
+        let mut waiting = Vec::new();
+        while let Ok(Ok(stream)) = timeout(AT_ONCE, TcpStream::connect(self.address)).await {
+            waiting.push(stream);
+        }
+        *self.door() = Door::Blocked {
+            _listener: listener,
+            _waiting: waiting,
+        };
+    }
+
+    fn door(&self) -> MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

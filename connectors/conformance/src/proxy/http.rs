@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -13,22 +16,18 @@ use tokio::{
     sync::watch,
 };
 
-use super::gate::Gate;
+use super::{canned::Canned, gate::Gate, slow, spoiled};
 use crate::fault::Fault;
 
 /// Longest request head that is taken, in bytes.
 const HEAD_BYTES: usize = 64 * 1024;
-
-/// A body far larger than any honest answer, in bytes.
-const HUGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a request wants of the system, and so which faults it meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asks {
     /// To be told something.
     Reads,
-    /// To change something: only these meet [`Fault::Status`], [`Fault::AnswerLost`],
-    /// [`Fault::SilentChanges`] and [`Fault::SaysYesDoesNothing`].
+    /// To change something: only these meet what [`Fault::spares_reads`].
     Changes,
     /// To let the bridge itself in, such as a login of the service account: as [`Asks::Reads`], and
     /// spared by [`Fault::RetryAfter`].
@@ -56,49 +55,14 @@ impl Seen {
     }
 }
 
-/// An answer that the proxy gives in place of the system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canned {
-    /// The status.
-    pub status: u16,
-    /// Headers besides `Content-Length`.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: String,
-}
-
-impl Canned {
-    /// A JSON answer.
-    pub fn json(status: u16, body: impl Into<String>) -> Self {
-        Self {
-            status,
-            headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
-            body: body.into(),
-        }
-    }
-
-    fn with_header(mut self, name: &str, value: String) -> Self {
-        self.headers.push((name.to_owned(), value));
-        self
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let headers: String = self
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        let length = self.body.len();
-        format!("HTTP/1.1 {} Canned\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{}", self.status, self.body)
-            .into_bytes()
-    }
-}
-
 type Answering = dyn Fn(&Seen) -> Option<Canned> + Send + Sync;
 
 /// The proxy. It ends when it is dropped.
 pub struct FaultyProxy {
     gate: Gate,
+    /// A host of somebody else, where nobody has anything to look for.
+    elsewhere: Gate,
+    seen_elsewhere: Arc<AtomicUsize>,
     fault: watch::Sender<Option<Fault>>,
     shared: Arc<Shared>,
 }
@@ -106,8 +70,11 @@ pub struct FaultyProxy {
 struct Shared {
     upstream: SocketAddr,
     judge: fn(&Seen) -> Asks,
-    canned: Mutex<HashMap<Fault, Arc<Answering>>>,
+    elsewhere: SocketAddr,
+    taught: Mutex<HashMap<Fault, Arc<Answering>>>,
     journal: Mutex<Vec<Seen>>,
+    /// Requests that are handed on when somebody says so.
+    held: Mutex<Vec<Vec<u8>>>,
 }
 
 impl FaultyProxy {
@@ -118,11 +85,21 @@ impl FaultyProxy {
 
     /// A proxy before a system whose requests are told apart otherwise, such as JSON-RPC.
     pub fn start_with(upstream: SocketAddr, judge: fn(&Seen) -> Asks) -> Self {
+        let seen_elsewhere = Arc::new(AtomicUsize::new(0));
+        let elsewhere = Gate::open({
+            let seen = Arc::clone(&seen_elsewhere);
+            move |_| {
+                seen.fetch_add(1, Ordering::Relaxed);
+                async {}
+            }
+        });
         let shared = Arc::new(Shared {
             upstream,
             judge,
-            canned: Mutex::default(),
+            elsewhere: elsewhere.address(),
+            taught: Mutex::default(),
             journal: Mutex::default(),
+            held: Mutex::default(),
         });
         let (fault, faults) = watch::channel(None);
         let gate = Gate::open({
@@ -137,6 +114,8 @@ impl FaultyProxy {
         });
         Self {
             gate,
+            elsewhere,
+            seen_elsewhere,
             fault,
             shared,
         }
@@ -152,7 +131,7 @@ impl FaultyProxy {
         answer: impl Fn(&Seen) -> Option<Canned> + Send + Sync + 'static,
     ) -> Self {
         self.shared
-            .canned
+            .taught
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(fault, Arc::new(answer));
@@ -173,7 +152,7 @@ impl FaultyProxy {
     pub async fn misbehave(&self, fault: Fault) -> bool {
         let is_taught = self
             .shared
-            .canned
+            .taught
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains_key(&fault);
@@ -190,6 +169,7 @@ impl FaultyProxy {
         self.fault.send_replace(Some(fault));
         match fault {
             Fault::ConnectionRefused => self.gate.refuse().await,
+            Fault::NeverConnects => self.gate.block().await,
             _ => self.gate.listen(),
         }
         true
@@ -199,6 +179,33 @@ impl FaultyProxy {
     pub fn behave(&self) {
         self.fault.send_replace(None);
         self.gate.listen();
+    }
+
+    /// Hands on the requests that [`Fault::LateChanges`] held back, waits for what the system says to
+    /// each, and gives their number.
+    pub async fn deliver(&self) -> usize {
+        let held = std::mem::take(
+            &mut *self
+                .shared
+                .held
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        for request in &held {
+            // Nobody is left to hear of it if it fails.
+            let _ = self.shared.forward(request).await;
+        }
+        held.len()
+    }
+
+    /// Where a host of somebody else is, to which redirects lead.
+    pub fn elsewhere(&self) -> SocketAddr {
+        self.elsewhere.address()
+    }
+
+    /// How often somebody came there.
+    pub fn seen_elsewhere(&self) -> usize {
+        self.seen_elsewhere.load(Ordering::Relaxed)
     }
 
     /// Requests so far.
@@ -232,8 +239,11 @@ impl Shared {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(seen.clone());
-        let fault = *faults.borrow_and_update();
         let asks = (self.judge)(&seen);
+        let fault = match *faults.borrow_and_update() {
+            Some(Fault::OnlyChanges(fault)) => (asks == Asks::Changes).then_some(*fault),
+            fault => fault,
+        };
         match fault {
             Some(Fault::Silence) => {
                 // Held until it behaves again, or the connection or the proxy ends.
@@ -246,16 +256,50 @@ impl Shared {
                 self.forward(&request).await?;
                 let _ = faults.changed().await;
             }
+            Some(Fault::LateChanges) if asks == Asks::Changes => {
+                self.held
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(request);
+                slow::until_gone(&mut client, &mut faults).await;
+            }
             Some(Fault::CutMidAnswer) => {
                 let answer = self.forward(&request).await?;
-                client.write_all(&answer[..middle(&answer)]).await?;
+                client
+                    .write_all(&answer[..spoiled::middle(&answer)])
+                    .await?;
                 client.shutdown().await?;
             }
+            Some(Fault::Dripping) => {
+                let answer = self.forward(&request).await?;
+                slow::drip(&mut client, &answer, &mut faults).await;
+            }
+            Some(Fault::EndlessHead) => {
+                let answer = self.forward(&request).await?;
+                slow::head_without_end(&mut client, &answer).await;
+            }
+            Some(Fault::HalfClosed) => {
+                self.forward(&request).await?;
+                client.shutdown().await?;
+                slow::until_gone(&mut client, &mut faults).await;
+            }
+            Some(Fault::Reset) => {
+                let answer = self.forward(&request).await?;
+                client
+                    .write_all(&answer[..spoiled::middle(&answer)])
+                    .await?;
+                client.set_zero_linger()?;
+            }
+            Some(Fault::HugeBody) => {
+                spoiled::flood(&mut client).await?;
+                slow::until_gone(&mut client, &mut faults).await;
+            }
+            Some(Fault::GzipBomb) => {
+                spoiled::bomb(&mut client).await?;
+                slow::until_gone(&mut client, &mut faults).await;
+            }
             fault => {
-                let answer = match fault.and_then(|fault| self.canned(fault, asks, &seen)) {
-                    Some(canned) => canned.to_bytes(),
-                    None => self.forward(&request).await?,
-                };
+                let answer = self.answer(fault, asks, &seen, &request).await?;
                 client.write_all(&answer).await?;
                 client.shutdown().await?;
             }
@@ -263,41 +307,38 @@ impl Shared {
         Ok(())
     }
 
+    async fn answer(
+        &self,
+        fault: Option<Fault>,
+        asks: Asks,
+        seen: &Seen,
+        request: &[u8],
+    ) -> io::Result<Vec<u8>> {
+        let Some(fault) = fault else {
+            return self.forward(request).await;
+        };
+        if let Some(canned) = self.canned(fault, asks, seen) {
+            return Ok(canned.to_bytes());
+        }
+        let honest = self.forward(request).await?;
+        Ok(match fault {
+            Fault::DuplicateKeys => spoiled::with_a_key_twice(honest),
+            Fault::WrongCharset => spoiled::with_wrong_charset(honest),
+            Fault::DoneBut(status) if asks == Asks::Changes => Canned::error(status).to_bytes(),
+            _ => honest,
+        })
+    }
+
     fn canned(&self, fault: Fault, asks: Asks, seen: &Seen) -> Option<Canned> {
         let taught = self
-            .canned
+            .taught
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .get(&fault)
             .cloned();
-        if let Some(answer) = taught {
-            return answer(seen);
-        }
-        let error = || r#"{"error":"this is what was asked for"}"#.to_owned();
-        match fault {
-            Fault::Status(status) if asks == Asks::Changes => Some(Canned::json(status, error())),
-            Fault::RetryAfter(status, seconds) if asks != Asks::LogsIn => {
-                Some(Canned::json(status, error()).with_header("Retry-After", seconds.to_string()))
-            }
-            Fault::HtmlPage => Some(Canned {
-                status: 200,
-                headers: vec![(
-                    "Content-Type".to_owned(),
-                    "text/html; charset=utf-8".to_owned(),
-                )],
-                body: "<!doctype html><title>Welcome</title><p>Please sign in.".to_owned(),
-            }),
-            Fault::TruncatedJson => {
-                Some(Canned::json(200, r#"{"users":[{"id":"u-1","active":fal"#))
-            }
-            Fault::HugeBody => Some(Canned::json(
-                200,
-                format!(r#"{{"users":"{}"}}"#, "x".repeat(HUGE_BYTES)),
-            )),
-            Fault::Redirect => {
-                Some(Canned::json(302, "").with_header("Location", "/elsewhere".to_owned()))
-            }
-            _ => None,
+        match taught {
+            Some(answer) => answer(seen),
+            None => Canned::of(fault, asks, &self.elsewhere.to_string()),
         }
     }
 
@@ -314,7 +355,7 @@ impl Shared {
 async fn read_request(client: &mut TcpStream) -> io::Result<Option<(Vec<u8>, Seen)>> {
     let mut bytes = Vec::new();
     let head_end = loop {
-        if let Some(end) = end_of_head(&bytes) {
+        if let Some(end) = spoiled::end_of_head(&bytes) {
             break end;
         }
         if bytes.len() > HEAD_BYTES || client.read_buf(&mut bytes).await? == 0 {
@@ -358,19 +399,4 @@ fn header<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     line.split_once(':')
         .filter(|(own, _)| own.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.trim())
-}
-
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map(|at| at + 4)
-}
-
-/// The middle of the body, or of the head where there is no body.
-fn middle(answer: &[u8]) -> usize {
-    match end_of_head(answer) {
-        Some(end) if end < answer.len() => end + (answer.len() - end) / 2,
-        _ => answer.len() / 2,
-    }
 }

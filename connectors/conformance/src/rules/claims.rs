@@ -8,6 +8,17 @@ use super::{
 };
 use crate::{fault::Fault, fixture::Fixture};
 
+/// What a system speaks, and so which faults it must be able to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// There is no network.
+    Nothing,
+    /// Any protocol: every fault that is not of HTTP.
+    Something,
+    /// HTTP: every fault.
+    Http,
+}
+
 /// The suite's claims are the capabilities' claims, so that no claim goes untested.
 ///
 /// # Errors
@@ -38,15 +49,17 @@ pub async fn the_claims_are_what_the_capabilities_say<F: Fixture>(claims: &[&str
     )
 }
 
-/// The faults every network has can be produced, so that the rules about faults test something.
+/// The faults that a system can have are produced, so that the rules about them test something; those
+/// that are not are named with a reason.
 ///
 /// # Errors
-/// If a networked fixture cannot produce one of them.
-pub async fn the_system_misbehaves_as_a_network_does<F: Fixture>(has_network: bool) -> Verdict {
+/// If a fault is neither produced nor named, or both.
+pub async fn the_system_misbehaves_as_a_network_does<F: Fixture>(speaks: Speaks) -> Verdict {
     let stage = Stage::<F>::start().await;
+    let cannot = stage.fixture.cannot();
     let mut produced = Vec::new();
 
-    for fault in Fault::ALL {
+    for &fault in Fault::ALL {
         if stage.fixture.misbehave(fault).await {
             produced.push(fault);
         }
@@ -54,15 +67,37 @@ pub async fn the_system_misbehaves_as_a_network_does<F: Fixture>(has_network: bo
     }
 
     println!("faults this fixture produces: {produced:?}");
-    let needed = [Fault::ConnectionRefused, Fault::Silence, Fault::AnswerLost];
-    match needed.iter().find(|fault| !produced.contains(fault)) {
-        Some(missing) if has_network => Err(format!(
-            "the fixture cannot produce {missing:?}, which every network does"
-        )),
-        _ => must(
-            has_network || produced.is_empty(),
+    for (fault, reason) in &cannot {
+        println!("left out: {fault:?}, because {reason}");
+        must(
+            !produced.contains(fault),
+            format!("the fixture says that it cannot produce {fault:?}, and does"),
+        )?;
+    }
+    if speaks == Speaks::Nothing {
+        return must(
+            produced.is_empty(),
             "a fixture without a network produces faults: leave out `no_network`",
-        ),
+        );
+    }
+    for fault in [Fault::ConnectionRefused, Fault::Silence, Fault::AnswerLost] {
+        must(
+            produced.contains(&fault),
+            format!("the fixture cannot produce {fault:?}, which every network does"),
+        )?;
+    }
+    let is_accounted_for =
+        |fault: &Fault| produced.contains(fault) || cannot.iter().any(|(own, _)| own == fault);
+    let needed = |fault: &&Fault| speaks == Speaks::Http || !fault.is_of_http();
+    match Fault::ALL
+        .iter()
+        .filter(needed)
+        .find(|fault| !is_accounted_for(fault))
+    {
+        None => Ok(()),
+        Some(missing) => Err(format!(
+            "the fixture cannot produce {missing:?}: name it in `cannot`, with the reason"
+        )),
     }
 }
 

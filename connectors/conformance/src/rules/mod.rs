@@ -3,8 +3,11 @@
 //! - [`claims`], [`check`], [`credential`], [`secrets`]: for every connector
 //! - [`closing`], [`sessions`], [`opening`], [`levels`]: what a call does
 //! - [`observing`], [`listing`]: what is read
-//! - [`faults`], [`nonsense`]: what is said when the system misbehaves
+//! - [`reach`], [`faults`], [`broken`], [`bursts`], [`nonsense`]: what is said when the system misbehaves
+//! - [`redirects`], [`tls`]: where nothing is sent, whatever the system says
 
+pub mod broken;
+pub mod bursts;
 pub mod check;
 pub mod claims;
 pub mod closing;
@@ -15,9 +18,12 @@ pub mod listing;
 pub mod nonsense;
 pub mod observing;
 pub mod opening;
+pub mod reach;
+pub mod redirects;
 pub mod secrets;
 pub mod sessions;
 mod stage;
+pub mod tls;
 
 /// Whether a rule holds; if not, what was broken.
 pub type Verdict = Result<(), String>;

@@ -1,13 +1,15 @@
 //! A fixture with its connector, and the calls the rules make.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use drawbridge_sdk::{
-    AccountId, Ask, CallError, CloseCall, Connector, Observation, OpenCall, Outcome, Subject,
+    AccountId, AccountState, Ask, CallError, CloseCall, Connector, Observation, OpenCall, Outcome,
+    Subject,
 };
 use jiff::Timestamp;
+use tokio::time::timeout;
 
-use super::must;
+use super::{Verdict, must};
 use crate::{fault::Fault, fixture::Fixture};
 
 /// The account most rules are about.
@@ -18,6 +20,9 @@ pub const BYSTANDER: &str = "bertram.oaks";
 
 /// A person nobody has an account for.
 pub const STRANGER: &str = "ulla.nowhere";
+
+/// What a call may take beyond its timeout on a machine that is busy with other tests.
+const GRACE: Duration = Duration::from_millis(1_500);
 
 /// When a forward that a rule opens would end.
 const UNTIL: i64 = 4_102_444_800;
@@ -48,6 +53,17 @@ impl<F: Fixture> Stage<F> {
         must(
             self.lets_in(&subject).await == Some(true),
             "the fixture's new account cannot log in, so nothing could be proved by it",
+        )?;
+        Ok(subject)
+    }
+
+    /// An account that was closed.
+    pub async fn add_closed(&self, name: &str) -> Result<Subject, String> {
+        let subject = self.add(name).await?;
+        self.close(&subject).await?;
+        must(
+            self.lets_in(&subject).await == Some(false),
+            "a close did not block, so there is nothing to open",
         )?;
         Ok(subject)
     }
@@ -93,6 +109,36 @@ impl<F: Fixture> Stage<F> {
     pub async fn observe(&self, subject: &Subject) -> Result<Observation, String> {
         let observed = self.connector.observe(&self.ask(subject)).await;
         observed.map_err(|error| format!("observe failed: {error:?}"))
+    }
+
+    /// A reading that shows this person's accounts in no other state, where readings are claimed.
+    pub async fn shows(&self, subject: &Subject, state: AccountState) -> Verdict {
+        if !self.connector.capabilities().read_back {
+            return Ok(());
+        }
+        let observed = self.observe(subject).await?;
+        must(
+            observed.accounts.iter().all(|own| own.state == state) && !observed.accounts.is_empty(),
+            format!(
+                "the account is {state:?}, observe shows {:?}",
+                observed.accounts
+            ),
+        )
+    }
+
+    /// Calls that have to come to an end within the time of one, however the system behaves.
+    pub async fn in_time<T>(
+        &self,
+        fault: Fault,
+        calls: impl Future<Output = T>,
+    ) -> Result<T, String> {
+        let longest = self.fixture.call_timeout() + GRACE;
+        timeout(longest, calls).await.map_err(|_| {
+            format!(
+                "a call during {fault:?} takes longer than its {:?}",
+                self.fixture.call_timeout()
+            )
+        })
     }
 
     /// A close that has to work in every part.

@@ -1,15 +1,22 @@
 //! The connector.
 
+use std::{path::PathBuf, time::Duration};
+
 use async_trait::async_trait;
 use drawbridge_sdk::{
     Account, AccountId, AccountPage, AccountState, Ask, BuildContext, CallError, Canary,
-    Capabilities, Change, CloseCall, Connector, Cursor, Effect, Health, Kind, Observation,
-    OpenCall, Outcome, Receipt, SecretRef, Sessions, SettingsError, Subject, Way,
-    http::{Answer, Auth, Deadline, Endpoint, EndpointOptions, Method},
+    Capabilities, Change, CloseCall, Connector, Cursor, Effect, FailureClass, Finality, Health,
+    Kind, Observation, OpenCall, Outcome, Receipt, SecretRef, Sessions, SettingsError, Subject,
+    Way,
+    http::{Answer, Auth, Deadline, Endpoint, EndpointOptions, Method, Request},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// What the connector does wrong.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -36,6 +43,18 @@ pub enum Habit {
     BelievesItself,
     /// Gives each of its requests the whole time of the call, and goes on after one fails.
     TakesItsTime,
+    /// Calls everything settled that failed.
+    CallsItSettled,
+    /// Does not tell how long the vendor wants to be left alone.
+    ForgetsWishes,
+    /// Makes a time to wait of anything.
+    BelievesEveryWish,
+    /// Creates without looking who is there.
+    CreatesBlindly,
+    /// Goes where a redirect leads, with its token.
+    FollowsRedirects,
+    /// Tries it in the clear where TLS did not come about.
+    Downgrades,
 }
 
 /// Its settings.
@@ -44,6 +63,7 @@ pub enum Habit {
 pub struct Settings {
     base_url: String,
     token: SecretRef,
+    ca_file: Option<PathBuf>,
     #[serde(default)]
     habit: Habit,
 }
@@ -89,6 +109,7 @@ impl Clinic {
         let token = settings.token.bind(&context.base_dir)?;
         let options = EndpointOptions {
             allow_plain_http: true,
+            ca_file: settings.ca_file.clone(),
             auth: vec![Auth::Bearer(token)],
             ..EndpointOptions::default()
         };
@@ -104,6 +125,21 @@ impl Clinic {
             clinic: self,
             deadline: self.endpoint.deadline(),
             receipts: Vec::new(),
+        }
+    }
+
+    /// Says its token to whoever listens there.
+    async fn visit(&self, url: &str) {
+        let host = url.split('/').nth(2).unwrap_or_default();
+        if let Ok(mut stream) = TcpStream::connect(host).await {
+            let request = format!(
+                "GET / HTTP/1.1\r\nAuthorization: Bearer {}\r\n\r\n",
+                self.token
+            );
+            let _ = stream.write_all(request.as_bytes()).await;
+            let _ = stream.shutdown().await;
+            // Until it has been heard.
+            let _ = stream.read(&mut [0]).await;
         }
     }
 
@@ -134,7 +170,7 @@ impl Steps<'_> {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let mut answer = request.send_ok().await?;
+        let mut answer = self.exchange(request).await?;
         self.receipts.append(&mut answer.receipts.clone());
         if self.clinic.has(Habit::LeaksItsToken) {
             self.receipts[0]
@@ -154,7 +190,10 @@ impl Steps<'_> {
         if !self.clinic.has(Habit::TakesItsTime) {
             search = search.before(self.deadline);
         }
-        let answer = search.send_ok().await?;
+        let answer = match self.exchange(search).await {
+            Err(error) if self.trusts(&error) => return Ok(Vec::new()),
+            answer => answer?,
+        };
         self.receipts.append(&mut answer.receipts.clone());
         let found = answer.json::<Found>();
         if self.clinic.has(Habit::TrustsAnyAnswer) && found.is_err() {
@@ -163,13 +202,54 @@ impl Steps<'_> {
         Ok(found?.users)
     }
 
+    /// Sends one request, as the habit has it.
+    async fn exchange(&self, request: Request) -> Result<Answer, CallError> {
+        let answer = request.send().await;
+        let elsewhere = match (&answer, self.clinic.habit) {
+            (Ok(answer), Habit::FollowsRedirects) => answer.header("location").map(str::to_owned),
+            (Err(_), Habit::Downgrades) => Some(self.clinic.endpoint.base_url().to_owned()),
+            _ => None,
+        };
+        if let Some(place) = elsewhere {
+            self.clinic.visit(&place).await;
+        }
+        answer.and_then(Answer::ok).map_err(|mut error| {
+            match self.clinic.habit {
+                Habit::CallsItSettled => error.finality = Finality::Answered,
+                Habit::ForgetsWishes => error.retry_after = None,
+                Habit::BelievesEveryWish => {
+                    error.retry_after = error.retry_after.or(Some(Duration::ZERO));
+                }
+                _ => {}
+            }
+            error
+        })
+    }
+
+    fn trusts(&self, error: &CallError) -> bool {
+        self.clinic.has(Habit::TrustsAnyAnswer) && error.class == FailureClass::Contract
+    }
+
+    /// The account as a change left it.
+    fn changed(&self, answer: &Answer, id: &str, active: bool) -> Result<(), CallError> {
+        if self.clinic.has(Habit::TrustsAnyAnswer) {
+            return Ok(());
+        }
+        let user: User = answer.json()?;
+        if user.id == id && user.active == active {
+            return Ok(());
+        }
+        Err(answer
+            .contract("the vendor answered with another state than asked for: look at the receipt"))
+    }
+
     async fn by_id(&mut self, id: &str) -> Result<Option<User>, CallError> {
         match self
             .send("read account", Method::GET, "/users/{id}", id, None)
             .await
         {
             Ok(answer) => Ok(Some(answer.json()?)),
-            Err(error) if error.class == drawbridge_sdk::FailureClass::Gone => {
+            Err(error) if error.class == FailureClass::Gone => {
                 self.receipts.extend(error.receipts);
                 Ok(None)
             }
@@ -271,34 +351,31 @@ impl Steps<'_> {
 
     async fn block(&mut self, user: &User) -> Effect {
         if self.clinic.has(Habit::Deletes) {
-            return done(
-                self.send("disable", Method::DELETE, "/users/{id}", &user.id, None)
-                    .await,
-            );
+            let sent = self.send("disable", Method::DELETE, "/users/{id}", &user.id, None);
+            return done(sent.await.map(drop));
         }
         if !user.active {
             return Effect::AlreadyInState;
         }
-        let body = json!({ "active": false });
-        match self
-            .send(
-                "disable",
-                Method::PATCH,
-                "/users/{id}",
-                &user.id,
-                Some(body),
-            )
-            .await
-        {
-            Ok(answer) => match answer.json::<User>() {
-                Ok(now) if now.id == user.id && !now.active => Effect::Done,
-                Ok(_) => Effect::Failed(answer.contract(
-                    "the vendor answered with another state than asked for: look at the receipt",
-                )),
-                Err(error) => Effect::Failed(error),
-            },
-            Err(error) => Effect::Failed(error),
-        }
+        let (path, body) = ("/users/{id}", json!({ "active": false }));
+        let sent = self.send("disable", Method::PATCH, path, &user.id, Some(body));
+        let sent = sent.await;
+        done(sent.and_then(|answer| self.changed(&answer, &user.id, false)))
+    }
+
+    async fn end_sessions(&mut self, id: &str) -> Effect {
+        let trusts = self.clinic.has(Habit::TrustsAnyAnswer);
+        let path = "/users/{id}/sessions";
+        let sent = self.send("end sessions", Method::DELETE, path, id, None);
+        done(sent.await.and_then(|answer| match answer.status {
+            204 => Ok(()),
+            _ if trusts => Ok(()),
+            _ => {
+                Err(answer.contract(
+                    "the vendor does not say that it ended sessions: look at the receipt",
+                ))
+            }
+        }))
     }
 
     async fn close(&mut self, call: &CloseCall) -> Result<Outcome, CallError> {
@@ -310,16 +387,7 @@ impl Steps<'_> {
             outcome.sessions_ended = if forgets {
                 Effect::AlreadyInState
             } else {
-                done(
-                    self.send(
-                        "end sessions",
-                        Method::DELETE,
-                        "/users/{id}/sessions",
-                        &user.id,
-                        None,
-                    )
-                    .await,
-                )
+                self.end_sessions(&user.id).await
             };
             if !call.managed_levels.is_empty() {
                 let roles: Vec<&String> = user
@@ -351,7 +419,11 @@ impl Steps<'_> {
     async fn open(&mut self, call: &OpenCall) -> Result<Outcome, CallError> {
         let mut outcome = Outcome::new(Change::AlreadyInState);
         outcome.blocked = Effect::AlreadyInState;
-        let user = match self.own(&call.subject).await?.into_iter().next() {
+        let found = match self.clinic.has(Habit::CreatesBlindly) {
+            true => Vec::new(),
+            false => self.own(&call.subject).await?,
+        };
+        let user = match found.into_iter().next() {
             Some(user) => user,
             None => {
                 outcome.change = Change::Done;
@@ -367,8 +439,10 @@ impl Steps<'_> {
         if !user.active || roles != user.roles {
             outcome.change = Change::Done;
             let body = json!({ "active": true, "roles": roles });
-            self.send("enable", Method::PATCH, "/users/{id}", &user.id, Some(body))
+            let answer = self
+                .send("enable", Method::PATCH, "/users/{id}", &user.id, Some(body))
                 .await?;
+            self.changed(&answer, &user.id, true)?;
         }
         if outcome.change == Change::Done {
             outcome.blocked = Effect::Done;
@@ -384,7 +458,7 @@ impl Steps<'_> {
             .endpoint
             .read("list accounts", Method::GET, "/users")
             .query("offset", &offset.to_string());
-        let answer = listing.before(self.deadline).send_ok().await?;
+        let answer = self.exchange(listing.before(self.deadline)).await?;
         self.receipts.append(&mut answer.receipts.clone());
         let found: Found = answer.json()?;
         let next = offset + found.users.len();
@@ -490,9 +564,9 @@ fn account(user: &User) -> Account {
     }
 }
 
-fn done(sent: Result<Answer, CallError>) -> Effect {
+fn done(sent: Result<(), CallError>) -> Effect {
     match sent {
-        Ok(_) => Effect::Done,
+        Ok(()) => Effect::Done,
         Err(error) => Effect::Failed(error),
     }
 }

@@ -1,10 +1,10 @@
 //! The fixture: this is all a connector over HTTP needs.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use drawbridge_conformance::{
-    Canned, FakeVendor, Fault, FaultyProxy, Fixture, SecretFile,
+    Canned, FakeVendor, Fault, FaultyProxy, Fixture, Place, SecretFile,
     vendor::{CANARY, PASSWORD, TOKEN},
 };
 use drawbridge_sdk::{BuildContext, Connector, Subject};
@@ -20,7 +20,7 @@ pub struct Clinic<const HABIT: usize> {
     wrong_token: SecretFile,
 }
 
-const HABITS: [&str; 10] = [
+const HABITS: [&str; 16] = [
     "good",
     "trusts_any_answer",
     "deletes",
@@ -31,15 +31,35 @@ const HABITS: [&str; 10] = [
     "stops_at_the_first_page",
     "believes_itself",
     "takes_its_time",
+    "calls_it_settled",
+    "forgets_wishes",
+    "believes_every_wish",
+    "creates_blindly",
+    "follows_redirects",
+    "downgrades",
 ];
 
 impl<const HABIT: usize> Clinic<HABIT> {
     fn build(&self, token: &SecretFile) -> Arc<dyn Connector> {
+        self.build_at(&self.proxy.url(), None, token)
+    }
+
+    fn build_at(
+        &self,
+        base_url: &str,
+        ca_file: Option<&Path>,
+        token: &SecretFile,
+    ) -> Arc<dyn Connector> {
         let context = BuildContext {
             call_timeout: Duration::from_secs(2),
             ..BuildContext::named("clinic")
         };
-        let settings = json!({ "base_url": self.proxy.url(), "token": token.reference(), "habit": HABITS[HABIT] });
+        let settings = json!({
+            "base_url": base_url,
+            "ca_file": ca_file,
+            "token": token.reference(),
+            "habit": HABITS[HABIT],
+        });
         clinic::kind()
             .build(settings, &context)
             .expect("usable settings")
@@ -131,6 +151,15 @@ impl<const HABIT: usize> Fixture for Clinic<HABIT> {
     async fn behave(&self) {
         self.vendor.behave();
         self.proxy.behave();
+    }
+
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.proxy)
+    }
+
+    fn connector_at(&self, place: &Place) -> Option<Arc<dyn Connector>> {
+        let url = format!("https://{}", place.host);
+        Some(self.build_at(&url, Some(&place.ca_file), &self.token))
     }
 
     fn secrets(&self) -> Vec<String> {

@@ -102,11 +102,22 @@ impl Brivo {
 
     /// A connector that asks at another address, where a proxy stands before this.
     pub fn connector_at(address: SocketAddr, password: &str, api_key: &str) -> Arc<dyn Connector> {
+        Self::connector_to(&format!("http://{address}"), None, password, api_key)
+    }
+
+    /// A connector that asks there, and trusts these certificates if it is over TLS.
+    pub fn connector_to(
+        origin: &str,
+        ca_file: Option<&std::path::Path>,
+        password: &str,
+        api_key: &str,
+    ) -> Arc<dyn Connector> {
         let settings = json!({
             "vendor": "brivo",
-            "base_url": format!("http://{address}/v1/api"),
-            "token_url": format!("http://{address}/oauth/token"),
+            "base_url": format!("{origin}/v1/api"),
+            "token_url": format!("{origin}/oauth/token"),
             "allow_plain_http": true,
+            "ca_file": ca_file,
             "credentials": {
                 "client_id": "client",
                 "client_secret": secret(CLIENT_SECRET),

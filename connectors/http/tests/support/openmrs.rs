@@ -118,10 +118,20 @@ impl OpenMrs {
 
     /// A connector that asks at another address, where a proxy stands before this.
     pub fn connector_at(address: SocketAddr, password: &str) -> Arc<dyn Connector> {
+        Self::connector_to(&format!("http://{address}"), None, password)
+    }
+
+    /// A connector that asks there, and trusts these certificates if it is over TLS.
+    pub fn connector_to(
+        origin: &str,
+        ca_file: Option<&std::path::Path>,
+        password: &str,
+    ) -> Arc<dyn Connector> {
         let settings = json!({
             "vendor": "openmrs",
-            "base_url": format!("http://{address}/openmrs"),
+            "base_url": format!("{origin}/openmrs"),
             "allow_plain_http": true,
+            "ca_file": ca_file,
             "credentials": { "user": "bridge", "password": secret(password) },
         });
         drawbridge_http::kind()

@@ -160,6 +160,17 @@ impl Fixture for Slapd {
         self.proxy.behave();
     }
 
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        let real = "a real directory does not lie; the one in `tests/fake` does";
+        [Fault::SaysYesDoesNothing, Fault::SomebodyElse, Fault::Blind]
+            .map(|fault| (fault, real))
+            .into()
+    }
+
+    async fn deliver(&self) -> usize {
+        self.proxy.deliver().await
+    }
+
     fn secrets(&self) -> Vec<String> {
         let passwords = [
             self.service_password.as_str(),

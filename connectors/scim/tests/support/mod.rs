@@ -5,7 +5,7 @@ pub mod fake;
 pub mod host;
 pub mod web;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use drawbridge_conformance::{Canned, SecretFile};
 use drawbridge_sdk::{BuildContext, Connector};
@@ -16,10 +16,21 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connector to this provider with this token, which it reads at each request.
 pub fn connector(base_url: &str, token: &SecretFile, call_timeout: Duration) -> Arc<dyn Connector> {
+    connector_trusting(None, base_url, token, call_timeout)
+}
+
+/// The same, which trusts these certificates over TLS.
+pub fn connector_trusting(
+    ca_file: Option<&Path>,
+    base_url: &str,
+    token: &SecretFile,
+    call_timeout: Duration,
+) -> Arc<dyn Connector> {
     let settings = json!({
         "base_url": base_url,
         "token": token.reference(),
         "allow_plain_http": true,
+        "ca_file": ca_file,
     });
     let context = BuildContext {
         call_timeout,

@@ -4,7 +4,7 @@ pub mod fake;
 pub mod promises;
 pub mod real;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use drawbridge_conformance::{Canned, SecretFile};
 use drawbridge_sdk::{BuildContext, CloseCall, Connector, OpenCall, Subject, Way};
@@ -32,8 +32,20 @@ pub fn connector(
     credential: &Credential,
     call_timeout: Duration,
 ) -> Arc<dyn Connector> {
+    connector_trusting(None, base_url, database, credential, call_timeout)
+}
+
+/// The same, which trusts these certificates over TLS.
+pub fn connector_trusting(
+    ca_file: Option<&Path>,
+    base_url: &str,
+    database: &str,
+    credential: &Credential,
+    call_timeout: Duration,
+) -> Arc<dyn Connector> {
     let settings = json!({
         "base_url": base_url,
+        "ca_file": ca_file,
         "database": database,
         "login": credential.login,
         "password": credential.password.reference(),

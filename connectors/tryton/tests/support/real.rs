@@ -334,6 +334,17 @@ impl<T: Target> Fixture for Real<T> {
         self.proxy.behave();
     }
 
+    fn cannot(&self) -> Vec<(Fault, &'static str)> {
+        vec![(
+            Fault::SomebodyElse,
+            "the server searches, and what it found cannot be made up for every search",
+        )]
+    }
+
+    fn proxy(&self) -> Option<&FaultyProxy> {
+        Some(&self.proxy)
+    }
+
     fn secrets(&self) -> Vec<String> {
         [BRIDGE_PASSWORD, PASSWORD, WRONG_PASSWORD]
             .map(str::to_owned)

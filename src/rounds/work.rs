@@ -302,7 +302,7 @@ async fn try_to_write_call(
         return Ok(None);
     }
     let holds = tx.holds(&door.id, door.fence).await?;
-    let own = conclude(&mut tx, system, door, call).await?;
+    let own = conclude(&mut tx, system, (door, holds), call).await?;
     if holds {
         let lease = match own {
             Some(_) => Lease::Renew,
@@ -347,7 +347,9 @@ async fn write_both(
     let now = rounds.clock.now();
     let mut tx = rounds.store.begin(&door.practice, now).await?;
     let holds = tx.holds(&door.id, door.fence).await?;
-    let goes_on = conclude(&mut tx, system, door, call).await?.is_some();
+    let goes_on = conclude(&mut tx, system, (door, holds), call)
+        .await?
+        .is_some();
     if holds && goes_on {
         take_in(&mut tx, system, door, seen).await?;
     }
@@ -366,7 +368,7 @@ async fn write_both(
 async fn conclude(
     tx: &mut WriteTx,
     system: &System,
-    door: &mut Door,
+    (door, holds): (&mut Door, bool),
     call: &Call,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
     let Call {
@@ -377,6 +379,10 @@ async fn conclude(
     let completion = completion_of(answer);
     tx.complete_attempt(&attempt.id, &completion);
     tx.record(notes::completed(door, attempt, &completion, *at));
+    if !holds && completion.resolved {
+        // A newer wish waits for this one to land, and it may just have undone what that one did.
+        tx.read_again(&door.id);
+    }
     let (own, goes_on) = match answer {
         Ok(outcome) => {
             let foreign = own_accounts(tx, door, &outcome.accounts, *at).await?;

@@ -246,6 +246,19 @@ impl WriteTx {
         Ok(())
     }
 
+    /// Has a door that waits to be read be read as soon as a reading counts again: what it waited for was
+    /// answered now.
+    pub fn read_again(&mut self, id: &DoorId) {
+        let soon = clock::after(self.now(), Duration::from_millis(1));
+        let statement = Statement::new(
+            "UPDATE door SET next_try = $1 WHERE practice = $2 AND id = $3 AND due = 'read' AND next_try > $1",
+        )
+        .bind(clock::to_text(soon))
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.later(statement);
+    }
+
     /// Has this owner hold a door, with the fence and the number of tries it has now, for a full lease.
     pub fn hold(&mut self, door: &Door, owner: &str) {
         let sql = format!(

@@ -26,6 +26,7 @@ mod postgres_faults;
 mod returns;
 mod rounds_closing;
 mod rounds_failures;
+mod rounds_late;
 mod rounds_opening;
 mod rounds_reading;
 mod scim_answers;

@@ -130,6 +130,15 @@ impl FakeSystem {
         state.accounts.insert(to.to_owned(), account);
     }
 
+    /// An open that nobody waits for any more takes effect.
+    pub fn an_open_lands(&self, login: &str) {
+        let mut state = self.state();
+        let account = state.accounts.entry(login.to_owned()).or_default();
+        account.id = format!("id-{login}");
+        account.enabled = true;
+        account.sessions = 1;
+    }
+
     /// The next open takes effect only when the gate is rung.
     pub fn hold_next_open(&self) -> Arc<Notify> {
         let gate = Arc::new(Notify::new());

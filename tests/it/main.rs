@@ -12,6 +12,7 @@ mod break_glass;
 mod canaille_locks_a_user;
 #[cfg(unix)]
 mod crash;
+mod engine_moves;
 mod events_told;
 mod first_tries;
 mod flapping;

@@ -27,7 +27,7 @@ use proptest_state_machine::{ReferenceStateMachine as _, StateMachineTest as _};
 use reference::Reference;
 
 /// How many times a practice is led through moves, unless the environment asks for more.
-const CASES: u32 = 200;
+const CASES: u32 = 300;
 
 #[test]
 fn whatever_happens_in_whatever_order_the_engine_keeps_its_promises() {

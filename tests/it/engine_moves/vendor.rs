@@ -95,6 +95,8 @@ pub struct State {
     pub air: Vec<Request>,
     /// Every changing request that came, in order.
     pub came: Vec<Came>,
+    /// The wish of each door that was applied last.
+    applied: BTreeMap<String, i64>,
     /// Requests of an older wish that took effect after those of a newer one.
     pub went_back: Vec<(Came, i64)>,
     pub holds_next_reading: bool,
@@ -112,8 +114,6 @@ pub struct Held {
     levels: Vec<String>,
     /// When somebody let it in by hand, until a request changes it.
     pub by_hand: Option<Timestamp>,
-    /// The wish applied last.
-    applied: i64,
 }
 
 /// Which request this is.
@@ -138,8 +138,14 @@ pub struct Request {
 
 /// What a caller gets.
 enum Reply {
-    Now(Result<Outcome, CallError>),
+    Now(Box<Result<Outcome, CallError>>),
     Later(oneshot::Receiver<Outcome>),
+}
+
+impl Reply {
+    fn now(answer: Result<Outcome, CallError>) -> Self {
+        Self::Now(Box::new(answer))
+    }
 }
 
 impl Request {
@@ -157,6 +163,7 @@ impl Vendor {
             accounts: BTreeMap::new(),
             air: Vec::new(),
             came: Vec::new(),
+            applied: BTreeMap::new(),
             went_back: Vec::new(),
             holds_next_reading: false,
             readings: Vec::new(),
@@ -189,7 +196,7 @@ impl Vendor {
             self.state().receive(request, now)
         };
         match reply {
-            Reply::Now(answer) => answer,
+            Reply::Now(answer) => *answer,
             Reply::Later(answer) => answer.await.map_err(|_| fake::timed_out()),
         }
     }
@@ -226,7 +233,7 @@ impl Request {
 impl State {
     fn receive(&mut self, mut request: Request, now: Timestamp) -> Reply {
         if self.manner == Manner::Down {
-            return Reply::Now(Err(fake::unreachable()));
+            return Reply::now(Err(fake::unreachable()));
         }
         self.came.push(request.what.clone());
         self.note_answer(&request, now);
@@ -239,19 +246,19 @@ impl State {
             }
             Manner::LosesAnswers => {
                 self.apply(&request);
-                Reply::Now(Err(fake::timed_out()))
+                Reply::now(Err(fake::timed_out()))
             }
             Manner::AppliesLate => {
                 request.lands_at = Some(clock::after(now, LATE));
                 self.air.push(request);
-                Reply::Now(Err(fake::timed_out()))
+                Reply::now(Err(fake::timed_out()))
             }
-            Manner::Lies => Reply::Now(Ok(done(self.found(&request.subject)))),
-            Manner::Refuses => Reply::Now(Err(fake::refused())),
+            Manner::Lies => Reply::now(Ok(done(self.found(&request.subject)))),
+            Manner::Refuses => Reply::now(Err(fake::refused())),
             Manner::Blind if request.what.action == Action::Close => {
-                Reply::Now(Ok(Outcome::new(Change::NoAccount)))
+                Reply::now(Ok(Outcome::new(Change::NoAccount)))
             }
-            Manner::Prompt | Manner::Blind | Manner::Down => Reply::Now(Ok(self.apply(&request))),
+            Manner::Prompt | Manner::Blind | Manner::Down => Reply::now(Ok(self.apply(&request))),
         }
     }
 
@@ -275,6 +282,11 @@ impl State {
 
     /// The request takes effect.
     fn apply(&mut self, request: &Request) -> Outcome {
+        let applied = self.applied.entry(request.what.door.clone()).or_default();
+        if *applied > request.what.generation {
+            self.went_back.push((request.what.clone(), *applied));
+        }
+        *applied = request.what.generation;
         let mut names = self.names(&request.subject);
         if request.what.action == Action::Open {
             names.truncate(1);
@@ -286,7 +298,6 @@ impl State {
                     is_enabled: false,
                     levels: Vec::new(),
                     by_hand: None,
-                    applied: 0,
                 };
                 self.accounts.insert(login.clone(), account);
                 names.push(login);
@@ -295,13 +306,8 @@ impl State {
         if names.is_empty() {
             return Outcome::new(Change::NoAccount);
         }
-        let generation = request.what.generation;
         for name in &names {
             let account = self.accounts.get_mut(name).expect("an account");
-            if account.applied > generation {
-                self.went_back.push((request.what.clone(), account.applied));
-            }
-            account.applied = generation;
             account.by_hand = None;
             account.is_enabled = request.what.action == Action::Open;
             account.levels.clone_from(&request.levels);
@@ -424,7 +430,6 @@ impl State {
             is_enabled: true,
             levels: Vec::new(),
             by_hand: Some(now),
-            applied: 0,
         };
         self.accounts.insert(login.to_owned(), account);
         true

@@ -8,7 +8,7 @@ use drawbridge::{
 };
 use drawbridge_sdk::{FailureClass, Residual};
 
-use crate::support::{TestApp, fake};
+use crate::support::{TestApp, fake, spawn_rounds};
 
 #[tokio::test]
 async fn a_departure_closes_every_system_and_each_is_read_back() {
@@ -153,6 +153,34 @@ async fn r5_a_close_is_sent_at_once_while_an_open_is_still_waiting_for_its_turn(
         !journal.iter().any(|what| what.starts_with("open")),
         "the unsent open is void: {journal:?}"
     );
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test]
+async fn r5_a_call_that_was_written_down_is_not_sent_once_a_newer_wish_came() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    // Both wait for the database behind this, and share a commit: the claim first, then the disable.
+    let before = app.begin().await;
+    let opening = spawn_rounds(&app.rounds);
+    tokio::task::yield_now().await;
+
+    let go_on = async { before.commit().await.unwrap() };
+    tokio::join!(app.disable(&nina), go_on);
+    opening.await.unwrap().unwrap();
+
+    let attempts = app.store.list_attempts(&app.practice(), false, 100).await;
+    let void = attempts.unwrap().into_iter().rfind(|attempt| {
+        attempt.action == "open"
+            && attempt.failure_text.as_deref() == Some("a newer wish came first")
+    });
+    assert!(void.is_some_and(|attempt| attempt.resolved));
+    let journal = app.system("ehr").journal();
+    assert!(
+        !journal.iter().any(|what| what.starts_with("open")),
+        "{journal:?}"
+    );
+    app.run_after(Duration::from_secs(1)).await;
     assert!(app.is_green("nina", "ehr").await);
 }
 

@@ -7,6 +7,7 @@
 //! - [`app`]: wiring only
 //! - [`config`]: settings as written and as used
 //! - [`clock`], [`ids`], [`telemetry`], [`lifecycle`]: time, ids, logs, health and stopping
+//! - [`bearer`]: what somebody holds to be let in
 //! - [`listener`], [`tls`]: connections within their limits, TLS
 //! - [`scim`]: the front door: the SCIM 2.0 protocol
 //! - [`intake`]: reception: the one way in for every change, whoever brings it
@@ -20,6 +21,7 @@
 //! - [`connectors`]: the one list of connector kinds
 
 pub mod app;
+pub mod bearer;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -11,9 +11,8 @@ use super::{
 };
 use crate::{
     clock::{self, Clock, SystemClock},
-    evidence::Entry,
     ids::TokenId,
-    scim::auth,
+    intake::tokens,
 };
 
 /// Tokens the identity provider pushes with.
@@ -106,18 +105,9 @@ impl Create {
         let now = SystemClock.now();
         let expires = clock::after(now, Duration::from_secs(u64::from(self.days) * 24 * 3_600));
         let (token, stored) =
-            auth::new_token(&practice.name, &self.source.as_str().into(), expires)
+            tokens::new_token(&practice.name, &self.source.as_str().into(), expires)
                 .map_err(|error| CliError::Problem(error.to_string()))?;
-        let mut tx = store.begin(&practice.name, now).await?;
-        tx.record_token(&stored);
-        let detail = json!({"token": stored.id, "source": stored.source, "expires": clock::to_text(expires)});
-        tx.record(noted(
-            &caller(&practice.name).actor,
-            now,
-            "token.created",
-            detail,
-        ));
-        tx.commit().await?;
+        tokens::record(&store, &caller(&practice.name), &stored, now).await?;
         eprintln!(
             "works until {}; it is not shown again",
             clock::to_text(expires)
@@ -182,29 +172,8 @@ impl Revoke {
                 "there is no token `{id}`: `drawbridge token list` shows them"
             ))
         })?;
-        let now = SystemClock.now();
-        let mut tx = store.begin(&token.practice, now).await?;
-        tx.revoke_token(&id);
-        tx.record(noted(
-            &caller(&token.practice).actor,
-            now,
-            "token.revoked",
-            json!({"token": id}),
-        ));
-        tx.commit().await?;
+        tokens::revoke(&store, &caller(&token.practice), &id, SystemClock.now()).await?;
         println!("token {id} stopped working");
         Ok(Exit::Ok)
-    }
-}
-
-fn noted(who: &str, at: jiff::Timestamp, what: &'static str, detail: serde_json::Value) -> Entry {
-    let detail = detail.as_object().cloned().unwrap_or_default();
-    Entry {
-        at,
-        who: who.to_owned(),
-        what,
-        person: None,
-        system: None,
-        detail,
     }
 }

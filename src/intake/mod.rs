@@ -7,6 +7,7 @@
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
+//! - [`tokens`]: tokens that identity providers push with
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
 mod brake;
@@ -18,6 +19,7 @@ pub mod human;
 pub mod moved;
 pub mod returns;
 mod tell;
+pub mod tokens;
 mod users;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -1,4 +1,4 @@
-//! Who is at the door: token -> practice and source, and the making of tokens.
+//! Who is at the door: token -> practice and source.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,39 +9,12 @@ use axum::{
     response::Response,
 };
 
-use jiff::Timestamp;
-use ring::error::Unspecified;
-use secrecy::ExposeSecret;
-
-use super::{
-    FrontDoor, SourceOptions, answer::RequestId, error::ScimError, location::BaseUrl, token::Token,
-};
+use super::{FrontDoor, SourceOptions, answer::RequestId, error::ScimError, location::BaseUrl};
 use crate::{
-    ids::{PracticeName, SourceName, TokenId},
+    bearer::{Bearer, Kind},
+    ids::TokenId,
     intake::Caller,
-    store::StoredToken,
 };
-
-/// A new token: its text, to be shown once, and what is stored of it.
-///
-/// # Errors
-/// When the operating system has no randomness to give.
-pub fn new_token(
-    practice: &PracticeName,
-    source: &SourceName,
-    expires: Timestamp,
-) -> Result<(String, StoredToken), Unspecified> {
-    let token = Token::generate()?;
-    let stored = StoredToken {
-        id: token.id().clone(),
-        hash: token.hash(),
-        practice: practice.clone(),
-        source: source.clone(),
-        expires,
-        revoked: false,
-    };
-    Ok((token.text().expose_secret().to_owned(), stored))
-}
 
 /// A request whose token was found valid.
 #[derive(Debug)]
@@ -79,14 +52,15 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         .unwrap_or_default();
     let now = door.clock.now();
     let token = bearer(&parts.headers)?;
-    let id = token.as_ref().map(Token::id);
+    let id = token.as_ref().map(|token| TokenId::from(token.id()));
+    let id = id.as_ref();
     let stranger = |reason| {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let counted = door.failures.count(id, peer.map(|peer| peer.0.ip()), now);
         turn_away(&request_id, id, reason, counted)
     };
-    let token = token.as_ref().ok_or_else(|| stranger("no token"))?;
-    let stored = door.store.find_token(token.id()).await?;
+    let (token, id) = token.as_ref().zip(id).ok_or_else(|| stranger("no token"))?;
+    let stored = door.store.find_token(id).await?;
     let stored = stored
         .filter(|stored| token.has_hash(&stored.hash))
         .ok_or_else(|| stranger("unknown"))?;
@@ -152,7 +126,7 @@ fn turn_away(
 ///
 /// # Errors
 /// 400 when there are two headers: which of them counts would be a guess.
-fn bearer(headers: &HeaderMap) -> Result<Option<Token>, ScimError> {
+fn bearer(headers: &HeaderMap) -> Result<Option<Bearer>, ScimError> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let first = values.next();
     if values.next().is_some() {
@@ -165,11 +139,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Token>, ScimError> {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .and_then(|(_, token)| Token::parse(token.trim())))
+        .and_then(|(_, token)| Bearer::parse(Kind::Scim, token.trim())))
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn headers(values: &[&str]) -> HeaderMap {
@@ -181,7 +157,7 @@ mod tests {
 
     #[test]
     fn only_a_bearer_token_of_ours_is_read() {
-        let token = Token::generate().unwrap();
+        let token = Bearer::generate(Kind::Scim).unwrap();
         let text = token.text().expose_secret();
 
         for value in [format!("Bearer {text}"), format!("bearer  {text}")] {

@@ -30,7 +30,6 @@ mod rate;
 mod request;
 mod routes;
 pub mod schema;
-mod token;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -39,6 +38,7 @@ use ring::hmac;
 use tokio::sync::OnceCell;
 
 use crate::{
+    bearer,
     clock::Clock,
     config::{Settings, Waits},
     ids::{PracticeName, SourceName},
@@ -124,7 +124,7 @@ impl FrontDoor {
         let key = self
             .cursor_key
             .get_or_try_init(async || {
-                let new = token::random_hex()
+                let new = bearer::random_hex()
                     .map_err(|_| ScimError::of_status(StatusCode::INTERNAL_SERVER_ERROR))?;
                 let secret = self.store.install_value("cursor_key", &new).await?;
                 Ok::<_, ScimError>(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))

@@ -8,7 +8,7 @@ use super::CliError;
 use crate::{
     clock::{self, Clock as _, SystemClock},
     ids::PracticeName,
-    scim::auth,
+    intake::tokens,
     store::Store,
 };
 
@@ -60,7 +60,7 @@ pub(super) const HIRES: [Hire; 5] = [
 /// A token for the demo's source.
 pub(super) async fn token(store: &Store, practice: &PracticeName) -> Result<String, CliError> {
     let now = SystemClock.now();
-    let (token, stored) = auth::new_token(
+    let (token, stored) = tokens::new_token(
         practice,
         &"entra".into(),
         clock::after(now, Duration::from_secs(24 * 3_600)),

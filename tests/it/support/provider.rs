@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use drawbridge::{
     clock::{self, Clock as _},
     ids::{PracticeName, SourceName},
-    listener,
-    scim::{self, auth},
+    intake::tokens,
+    listener, scim,
 };
 use reqwest::{
     Method, StatusCode,
@@ -85,7 +85,7 @@ impl TestApp {
         let expires = clock::after(now, Duration::from_secs(24 * 3_600));
         let practice = PracticeName::from(practice);
         let (token, stored) =
-            auth::new_token(&practice, &SourceName::from(source), expires).expect("a token");
+            tokens::new_token(&practice, &SourceName::from(source), expires).expect("a token");
         let mut tx = self
             .store
             .begin(&practice, now)

@@ -1,4 +1,5 @@
-//! Bearer tokens of the front door: `dbr_scim_<id>_<secret>`.
+//! What somebody holds to be let in: `dbr_scim_<id>_<secret>`, and the same for invitations and sessions of
+//! the console. The archive keeps the id and the SHA-256, never the secret.
 
 use std::fmt;
 
@@ -10,69 +11,92 @@ use ring::{
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::ids::TokenId;
+/// What it lets its holder do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Push changes of people.
+    Scim,
+    /// Sign in to the console, once.
+    Invitation,
+    /// Work in the console.
+    Session,
+}
 
-/// What every token begins with, so that secret scanners know one when they see it.
-const PREFIX: &str = "dbr_scim_";
+impl Kind {
+    /// What every one begins with, so that secret scanners know one when they see it.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Scim => "dbr_scim_",
+            Self::Invitation => "dbr_invite_",
+            Self::Session => "dbr_session_",
+        }
+    }
+}
 
 /// Length of the secret part, in bytes before it is written as hex.
 const SECRET_BYTES: usize = 32;
 
 /// A token as its owner holds it. Shown once, never stored: the archive keeps its id and hash.
-pub(super) struct Token {
-    id: TokenId,
+pub struct Bearer {
+    id: String,
     text: SecretString,
 }
 
-impl Token {
+impl Bearer {
     /// A new token with 256 random bits.
     ///
     /// # Errors
     /// When the operating system has no randomness to give.
-    pub(super) fn generate() -> Result<Self, Unspecified> {
-        let id = TokenId::generate();
-        let text = format!("{PREFIX}{id}_{}", random_hex()?).into();
+    pub fn generate(kind: Kind) -> Result<Self, Unspecified> {
+        let id = uuid::Uuid::now_v7().to_string();
+        let text = format!("{}{id}_{}", kind.prefix(), random_hex()?).into();
         Ok(Self { id, text })
     }
 
-    /// Reads what stands behind `Bearer`. `None` when it cannot be one of our tokens.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
+    /// Reads what somebody shows. `None` when it cannot be one of ours of this kind.
+    pub fn parse(kind: Kind, text: &str) -> Option<Self> {
+        let (id, secret) = text.strip_prefix(kind.prefix())?.split_once('_')?;
         let is_id = (1..=64).contains(&id.len()) && id.bytes().all(is_id_byte);
         let is_secret =
             secret.len() == 2 * SECRET_BYTES && secret.bytes().all(|byte| byte.is_ascii_hexdigit());
         (is_id && is_secret).then(|| Self {
-            id: TokenId::from(id),
+            id: id.to_owned(),
             text: text.to_owned().into(),
         })
     }
 
     /// The id, which is part of the token and no secret.
-    pub(super) fn id(&self) -> &TokenId {
+    pub fn id(&self) -> &str {
         &self.id
     }
 
     /// The whole token.
-    pub(super) fn text(&self) -> &SecretString {
+    pub fn text(&self) -> &SecretString {
         &self.text
     }
 
     /// SHA-256 of the whole token in lower-case hex, as it is stored. The token has 256 random bits,
     /// so a slow hash would add nothing.
-    pub(super) fn hash(&self) -> String {
+    pub fn hash(&self) -> String {
         let text = self.text.expose_secret().as_bytes();
         hex(digest::digest(&digest::SHA256, text).as_ref())
     }
 
+    /// Something its holder can show in a form, and that says nothing about the token itself.
+    pub fn derived(&self, label: &str) -> String {
+        let text = format!("{label}:{}", self.text.expose_secret());
+        hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
+    }
+
     /// Whether this is the token with that hash. Takes as long whatever differs.
-    pub(super) fn has_hash(&self, stored: &str) -> bool {
+    pub fn has_hash(&self, stored: &str) -> bool {
         self.hash().as_bytes().ct_eq(stored.as_bytes()).into()
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for Bearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Token({})", self.id)
+        write!(f, "Bearer({})", self.id)
     }
 }
 
@@ -80,7 +104,7 @@ impl fmt::Debug for Token {
 ///
 /// # Errors
 /// When the operating system has no randomness to give.
-pub(super) fn random_hex() -> Result<String, Unspecified> {
+pub fn random_hex() -> Result<String, Unspecified> {
     let mut secret = [0; SECRET_BYTES];
     SystemRandom::new().fill(&mut secret)?;
     Ok(hex(&secret))
@@ -100,14 +124,14 @@ mod tests {
 
     #[test]
     fn a_new_token_is_read_again_and_has_its_hash() {
-        let token = Token::generate().unwrap();
+        let token = Bearer::generate(Kind::Scim).unwrap();
         let text = token.text().expose_secret();
 
-        let read = Token::parse(text).unwrap();
+        let read = Bearer::parse(Kind::Scim, text).unwrap();
 
         assert_eq!(read.id(), token.id());
         assert!(read.has_hash(&token.hash()));
-        assert!(!read.has_hash(&Token::generate().unwrap().hash()));
+        assert!(!read.has_hash(&Bearer::generate(Kind::Scim).unwrap().hash()));
         assert!(text.starts_with("dbr_scim_"));
         assert_eq!(text.rsplit('_').next().unwrap().len(), 64);
     }
@@ -118,7 +142,7 @@ mod tests {
 
         // printf dbr_scim_0_000...0 | sha256sum
         assert_eq!(
-            Token::parse(&text).unwrap().hash(),
+            Bearer::parse(Kind::Scim, &text).unwrap().hash(),
             "fb8d472d277c1613fca77d848497f29e3e246b068e99df68a589fba4ffdc51d8"
         );
     }
@@ -136,15 +160,16 @@ mod tests {
             format!("dbr_scim_i%d_{secret}"),
             format!("DBR_SCIM_id_{secret}"),
             format!("dbr_scim_id_{}", "z".repeat(64)),
+            format!("dbr_session_id_{secret}"),
         ] {
-            assert!(Token::parse(&text).is_none(), "{text}");
+            assert!(Bearer::parse(Kind::Scim, &text).is_none(), "{text}");
         }
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let token = Token::generate().unwrap();
+        let token = Bearer::generate(Kind::Scim).unwrap();
 
-        assert_eq!(format!("{token:?}"), format!("Token({})", token.id()));
+        assert_eq!(format!("{token:?}"), format!("Bearer({})", token.id()));
     }
 }

@@ -1,0 +1,71 @@
+//! Tokens that identity providers push with: made, and taken back.
+
+use jiff::Timestamp;
+use ring::error::Unspecified;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::{Caller, users::entry};
+use crate::{
+    bearer::{Bearer, Kind},
+    clock,
+    ids::{PracticeName, SourceName, TokenId},
+    store::{Store, StoreError, StoredToken},
+};
+
+/// A new token: its text, to be shown once, and what is stored of it.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn new_token(
+    practice: &PracticeName,
+    source: &SourceName,
+    expires: Timestamp,
+) -> Result<(String, StoredToken), Unspecified> {
+    let token = Bearer::generate(Kind::Scim)?;
+    let stored = StoredToken {
+        id: token.id().into(),
+        hash: token.hash(),
+        practice: practice.clone(),
+        source: source.clone(),
+        expires,
+        revoked: false,
+    };
+    Ok((token.text().expose_secret().to_owned(), stored))
+}
+
+/// Records a new token.
+///
+/// # Errors
+/// When the archive cannot be written: the token lets nobody in then.
+pub async fn record(
+    store: &Store,
+    caller: &Caller,
+    token: &StoredToken,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    tx.record_token(token);
+    let detail = json!({"token": token.id, "source": token.source,
+                        "expires": clock::to_text(token.expires)});
+    let made = entry(&tx, caller, None, "token.created", detail);
+    tx.record(made);
+    tx.commit().await
+}
+
+/// Makes a token of the caller's practice stop working at once.
+///
+/// # Errors
+/// When the archive cannot be written: the token works on then.
+pub async fn revoke(
+    store: &Store,
+    caller: &Caller,
+    id: &TokenId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    tx.revoke_token(id);
+    let gone = entry(&tx, caller, None, "token.revoked", json!({"token": id}));
+    tx.record(gone);
+    tx.commit().await
+}

@@ -1,4 +1,4 @@
-//! Wiring only: settings to systems, desks, reception, rounds, front door and messenger.
+//! Wiring only: settings to systems, desks, reception, rounds, front door, office and messenger.
 
 mod metrics;
 mod start;
@@ -15,13 +15,13 @@ pub use self::{start::find_missing_systems, telling::Telling};
 use crate::{
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
-    connectors,
+    connectors, console,
     door::Door,
     events::{self, push::Push},
     ids::PracticeName,
     intake::{Desk, FirstTries, Intake},
     policy::{Brake, Roles, SystemFacts},
-    rounds::{Rounds, System, Systems, systems::SystemOptions},
+    rounds::{Rounds, System, Systems, lookout::Lookout, systems::SystemOptions},
     store::{Store, StoreError, WriteTx},
 };
 
@@ -362,7 +362,7 @@ impl Bridge {
         })
     }
 
-    /// The routes of the listener: the front door, and whether the bridge is well.
+    /// The routes of the listener: the front door, the office, and whether the bridge is well.
     pub fn router(&self, settings: &Settings) -> axum::Router {
         let at_a_time = GlobalConcurrencyLimitLayer::new(settings.limits.concurrency);
         let mut front_door = crate::scim::router(crate::scim::FrontDoor::new(
@@ -376,8 +376,9 @@ impl Bridge {
         }
         let front_door = front_door
             .layer(at_a_time)
-            // Health is answered however busy the front door is.
-            .merge(crate::lifecycle::router(self.store.clone()));
+            // Health is answered however busy the front door is, and so is whoever looks at the board.
+            .merge(crate::lifecycle::router(self.store.clone()))
+            .merge(self.console(settings));
         match &self.telling {
             Some(telling) => {
                 let clock = Arc::clone(&self.clock);
@@ -386,6 +387,19 @@ impl Bridge {
             }
             None => front_door,
         }
+    }
+}
+
+impl Bridge {
+    /// The routes of the office.
+    fn console(&self, settings: &Settings) -> axum::Router {
+        console::router(console::Office::new(
+            self.store.clone(),
+            self.intake.clone(),
+            Lookout::new(self.rounds.systems().clone()),
+            settings,
+            Arc::clone(&self.clock),
+        ))
     }
 }
 

@@ -85,4 +85,6 @@ id! {
     EventId,
     /// A SCIM bearer token.
     TokenId,
+    /// Somebody who works in the console.
+    AdminId,
 }

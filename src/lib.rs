@@ -16,16 +16,20 @@
 //! - [`policy`]: the desk: role matrix, and a change to wanted doors with deadlines (pure)
 //! - [`door`]: the door: what may follow what (pure)
 //! - [`rounds`]: the rounds: claim, call, read back, try again, sweep
+//! - [`cases`]: the clock: how much time each case has left, and what failed
 //! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
+//! - [`console`]: the office: the admin's web pages
 //! - [`connectors`]: the one list of connector kinds
 
 pub mod app;
 pub mod bearer;
+pub mod cases;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod connectors;
+pub mod console;
 pub mod door;
 pub mod events;
 pub mod evidence;

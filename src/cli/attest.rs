@@ -70,6 +70,7 @@ impl Attest {
                 .generation
                 .or(door.map(|door| door.generation))
                 .unwrap_or_default(),
+            done: None,
         };
         let at = SystemClock.now();
         human::attest(

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app, clock,
     config::{Practice, Settings},
-    evidence::chain,
+    evidence::pack,
     ids::PracticeName,
     store::{Store, StoreError},
 };
@@ -111,15 +111,10 @@ pub(super) async fn check_chain(
     practice: &PracticeName,
 ) -> Result<Result<String, String>, StoreError> {
     let records = store.list_records(practice, None).await?;
-    let mut previous = chain::GENESIS;
-    for record in &records {
-        previous = chain::link(&previous, &chain::text_hash(&record.text));
-        if chain::to_hex(&previous) != record.hash {
-            return Ok(Err(format!(
-                "record {} was changed: restore a backup and keep this one as evidence",
-                record.sequence
-            )));
-        }
+    if let Some(sequence) = pack::first_broken(&records) {
+        return Ok(Err(format!(
+            "record {sequence} was changed: restore a backup and keep this one as evidence"
+        )));
     }
     Ok(Ok(format!("{} records, intact", records.len())))
 }

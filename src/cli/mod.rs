@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, no rules of its own.
 
+mod admin;
 mod attempts;
 mod attest;
 mod backup;
@@ -60,6 +61,9 @@ enum Command {
     /// Tokens the identity provider pushes with
     #[command(subcommand)]
     Token(token::Token),
+    /// Who may sign in to the console
+    #[command(subcommand)]
+    Admin(admin::Admin),
     /// Who can still get in, and where
     #[command(subcommand)]
     Doors(doors::Doors),
@@ -114,6 +118,7 @@ impl Cli {
             Command::CheckConfig(command) => command.run(),
             Command::Doctor(command) => command.run().await,
             Command::Token(command) => command.run().await,
+            Command::Admin(command) => command.run().await,
             Command::Doors(command) => command.run().await,
             Command::People(command) => command.run().await,
             Command::Attempts(command) => command.run().await,

@@ -128,6 +128,18 @@ pub fn write(header: &Header, records: &[StoredRecord]) -> String {
     pack
 }
 
+/// Recomputes a whole chain from its first record. Names the first that was changed.
+pub fn first_broken(records: &[StoredRecord]) -> Option<i64> {
+    let mut previous = GENESIS;
+    for record in records {
+        previous = chain::link(&previous, &chain::text_hash(&record.text));
+        if chain::to_hex(&previous) != record.hash {
+            return Some(record.sequence);
+        }
+    }
+    None
+}
+
 /// The header of a pack made now.
 pub fn header(practice: &str, person: &str, exported: &str) -> Header {
     Header {

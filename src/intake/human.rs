@@ -2,12 +2,14 @@
 
 use drawbridge_sdk::Way;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Caller, users::entry};
 use crate::{
+    clock,
+    door::Door,
     ids::{PersonId, SystemName},
-    store::{Store, StoreError, doors::Lease},
+    store::{Store, StoreError, WriteTx, doors::Lease},
 };
 
 /// Who signs, and how they checked.
@@ -19,6 +21,8 @@ pub struct Attestation<'a> {
     pub note: &'a str,
     /// The door's wish they signed for.
     pub generation: i64,
+    /// When they did it, if that is not when they sign.
+    pub done: Option<Timestamp>,
 }
 
 /// Makes a person's doors that are not green due now. Answers how many.
@@ -34,27 +38,63 @@ pub async fn retry(
 ) -> Result<usize, StoreError> {
     let mut tx = store.begin(&caller.practice, now).await?;
     let mut tried = 0;
-    for mut door in tx.find_doors_of(person).await? {
+    for door in tx.find_doors_of(person).await? {
         if door.is_green(now) || system.is_some_and(|system| *system != door.system) {
             continue;
         }
-        door.next_try = Some(now);
-        tx.record_door(&door, Lease::Keep);
-        tx.tell_bridges(&door.system);
-        let detail = json!({"door": door.id, "generation": door.generation});
-        let mut record = entry(
-            &tx,
-            caller,
-            Some(person.clone()),
-            "door.retry_asked",
-            detail,
-        );
-        record.system = Some(door.system);
-        tx.record(record);
+        ask_for_a_try(&mut tx, caller, door);
         tried += 1;
     }
     tx.commit().await?;
     Ok(tried)
+}
+
+/// Makes every door into a system due now whose last call or reading failed. Answers how many.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub async fn retry_system(
+    store: &Store,
+    caller: &Caller,
+    system: &SystemName,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    let doors = tx.find_failing_doors_into(system).await?;
+    let tried = doors.len();
+    for door in doors {
+        ask_for_a_try(&mut tx, caller, door);
+    }
+    tx.commit().await?;
+    Ok(tried)
+}
+
+fn ask_for_a_try(tx: &mut WriteTx, caller: &Caller, mut door: Door) {
+    door.next_try = Some(tx.now());
+    tx.record_door(&door, Lease::Keep);
+    tx.tell_bridges(&door.system);
+    let detail = json!({"door": door.id, "generation": door.generation});
+    let mut record = entry(tx, caller, Some(door.person), "door.retry_asked", detail);
+    record.system = Some(door.system);
+    tx.record(record);
+}
+
+/// Records that somebody did something in the office that is no change of a door or a person.
+///
+/// # Errors
+/// When the archive cannot be written: it is not to be done then.
+pub async fn note(
+    store: &Store,
+    caller: &Caller,
+    (what, person, system): (&'static str, Option<PersonId>, Option<SystemName>),
+    detail: Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    let mut record = entry(&tx, caller, person, what, detail);
+    record.system = system;
+    tx.record(record);
+    tx.commit().await
 }
 
 /// Signs for a door (rule R10). The inner error says, for a person, why it cannot be signed.
@@ -91,6 +131,7 @@ pub async fn attest(
         "wanted": door.wanted.as_str(),
         "signed_by": signed.by,
         "note": signed.note,
+        "done": signed.done.map(clock::to_text),
     });
     let mut record = entry(&tx, caller, Some(person.clone()), "door.attested", detail);
     record.system = Some(door.system.clone());

@@ -3,6 +3,7 @@
 //! - [`systems`]: the systems of every practice, each with its connector, limits and breaker
 //! - [`dispatch`]: who works on what, and when
 //! - `work`: one door: the call, the reading, and what is written of both
+//! - [`lookout`]: all that the office may see and ask of the systems
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
 //! - `bell`: what bridges over one database tell each other
@@ -11,6 +12,7 @@ mod bell;
 pub mod breaker;
 mod call;
 pub mod dispatch;
+pub mod lookout;
 mod notes;
 pub mod retry;
 pub mod systems;

@@ -144,6 +144,7 @@ impl Dialect {
             ("brake", include_str!("migrations/brake.sql")),
             ("moves", include_str!("migrations/moves.sql")),
             ("due", include_str!("migrations/due.sql")),
+            ("console", include_str!("migrations/console.sql")),
         ];
         (1..)
             .zip(steps)

@@ -11,16 +11,20 @@
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
+//! - [`admins`], [`cases`], [`faces`]: what the console asks
 
+pub mod admins;
 pub mod attempts;
 pub mod bell;
 mod book;
 mod bookmarks;
+pub mod cases;
 pub mod claims;
 mod database;
 mod dialect;
 pub mod doors;
 pub mod events;
+pub mod faces;
 mod kept_tokens;
 mod line;
 mod lower;
@@ -287,6 +291,11 @@ impl Store {
             self.is_in_trouble.store(false, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Whether the last change could not be written.
+    pub fn is_in_trouble(&self) -> bool {
+        self.is_in_trouble.load(Ordering::Relaxed)
     }
 
     fn note_trouble(&self, error: &StoreError) {

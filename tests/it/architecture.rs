@@ -57,6 +57,35 @@ const WALLS: &[(&str, &[&str])] = &[
             "sqlx",
         ],
     ),
+    (
+        "cases",
+        &[
+            "crate::scim",
+            "crate::console",
+            "crate::intake",
+            "axum",
+            "sqlx",
+        ],
+    ),
+    // Of the rounds it knows the lookout alone.
+    (
+        "console",
+        &[
+            "scim",
+            "sqlx",
+            "reqwest",
+            "rounds::dispatch",
+            "rounds::systems",
+            "rounds::Rounds",
+            "rounds::System",
+            "rounds::Systems",
+            "connectors",
+            "cli",
+            "app",
+            "drawbridge_ldap",
+            "drawbridge_scim",
+        ],
+    ),
 ];
 
 const PURE: &[&str] = &[
@@ -126,6 +155,8 @@ fn leans_on(line: &str, name: &str) -> bool {
         let ends = after.starts_with("::")
             || after.starts_with(';')
             || after.starts_with(' ')
+            || after.starts_with(',')
+            || after.starts_with('}')
             || after.starts_with('{');
         starts && ends
     })

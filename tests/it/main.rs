@@ -10,6 +10,8 @@ mod brake;
 mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+mod console_access;
+mod console_work;
 #[cfg(unix)]
 mod crash;
 mod engine_moves;

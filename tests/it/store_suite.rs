@@ -1,5 +1,6 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
+mod office;
 mod search;
 mod together;
 
@@ -17,6 +18,10 @@ use drawbridge::{
 };
 
 use crate::support::{TestApp, person};
+use office::{
+    a_link_is_used_once_and_a_session_is_found_until_it_ends,
+    the_console_finds_cases_failures_people_and_how_each_system_is_doing,
+};
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
     the_database_finds_what_the_filter_says,
@@ -51,6 +56,8 @@ macro_rules! suite {
 }
 
 suite!(
+    a_link_is_used_once_and_a_session_is_found_until_it_ends,
+    the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     a_user_comes_back_as_it_was_written,
     a_user_name_is_taken_whatever_its_case,
     an_external_id_is_taken_exactly,

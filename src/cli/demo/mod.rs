@@ -18,11 +18,13 @@ use crate::{
     app::{self, Bridge},
     clock::{Clock as _, SystemClock},
     config::Settings,
+    console::admins,
     door::Door,
     evidence::pack,
     ids::{PersonId, PracticeName},
     intake::human,
     listener,
+    policy::office::OfficeRole,
 };
 
 const SETTINGS: &str = include_str!("../../../config/demo.toml");
@@ -60,7 +62,8 @@ impl Demo {
         let ended_well = departure(&bridge, &practice, &provider).await?;
         evidence(&bridge, &practice, folder.path()).await?;
         if !self.once {
-            linger(folder.path(), &address.to_string()).await;
+            let link = invite(&bridge, &practice).await?;
+            linger(folder.path(), &address.to_string(), &link).await;
         }
         let _ = stop.send(true);
         let _ = rounds.await;
@@ -142,6 +145,7 @@ async fn departure(
             .iter()
             .find(|door| door.system.as_str() == "badge")
             .map_or(0, |door| door.generation),
+        done: None,
     };
     let badge = ("badge".into(), drawbridge_sdk::Way::Badge);
     let at = SystemClock.now();
@@ -204,8 +208,18 @@ async fn evidence(bridge: &Bridge, practice: &PracticeName, folder: &Path) -> Re
     Ok(())
 }
 
-async fn linger(folder: &Path, address: &str) {
-    println!("\nStill running; Ctrl-C ends it. Look around in another terminal:");
+/// A link that signs Dana in to the console.
+async fn invite(bridge: &Bridge, practice: &PracticeName) -> Result<String, CliError> {
+    let dana = ("Dana Ruiz", OfficeRole::Owner);
+    let at = SystemClock.now();
+    let invited = admins::invite(&bridge.store, &caller(practice), dana, at).await?;
+    invited.map_err(CliError::Problem)
+}
+
+async fn linger(folder: &Path, address: &str, link: &str) {
+    println!("\nStill running; Ctrl-C ends it. The console, for 15 minutes and one sign-in:");
+    println!("  http://{address}/sign-in/{link}");
+    println!("Or look around in another terminal:");
     println!(
         "  drawbridge doors list --config {} --person {}",
         folder.join("demo.toml").display(),

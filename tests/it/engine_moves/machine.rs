@@ -366,6 +366,7 @@ impl Machine {
             by: "Dana Ruiz",
             note: "looked into the panel",
             generation: door.generation,
+            done: None,
         };
         let answer = self.read(attest(
             &self.practice.store,

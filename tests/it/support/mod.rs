@@ -1,5 +1,6 @@
 //! A whole bridge in a temporary folder, with fake systems and a clock that stands still.
 
+pub mod browser;
 pub mod fake;
 pub mod provider;
 pub mod wire;
@@ -254,6 +255,7 @@ impl TestApp {
             by: "Dana Ruiz",
             note: "looked into the panel",
             generation,
+            done: None,
         };
         let door = (&system.into(), Way::Account);
         attest(
@@ -290,6 +292,14 @@ impl TestApp {
             .await
             .expect("people");
         people.into_iter().next().expect("somebody of this name")
+    }
+
+    /// The User that points at somebody.
+    pub async fn user_of(&self, user_name: &str) -> UserId {
+        let person = self.person(user_name).await;
+        let mut tx = self.begin().await;
+        let known = tx.find_known(&person).await.expect("somebody");
+        known.user.expect("a User").id
     }
 
     pub async fn doors_of(&self, user_name: &str) -> Vec<Door> {

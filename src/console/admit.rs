@@ -1,0 +1,388 @@
+//! Who is signed in, whether they may do what they ask, and whether the form is theirs.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::Next,
+    response::Response,
+};
+use jiff::Timestamp;
+use secrecy::ExposeSecret as _;
+use subtle::ConstantTimeEq as _;
+
+use super::{Office, Practice, admins, routes::Needs, trouble};
+use crate::{
+    bearer::{Bearer, Kind},
+    clock,
+    intake::Caller,
+    policy::office::{Action, OfficeRole},
+    store::{StoreError, admins::Session},
+};
+
+/// How long somebody may do nothing before they are signed out.
+pub const IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// The same for who reads for long.
+pub const IDLE_AUDITOR: Duration = Duration::from_secs(30 * 60);
+
+/// The longest anybody is signed in.
+pub const LONGEST: Duration = Duration::from_secs(8 * 3_600);
+
+/// How often it is written down that somebody is active: not with each page.
+const NOTED_EVERY: Duration = Duration::from_secs(30);
+
+/// Longest form, in bytes: a note of some pages.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// Says that a page asks for itself again, and nobody did anything.
+const LIVE: &str = "drawbridge-live";
+
+/// The name of a form's field that proves where the form comes from.
+pub(super) const CSRF: &str = "csrf";
+
+/// What stands before a route.
+#[derive(Debug, Clone)]
+pub(super) struct Guard {
+    pub(super) office: Arc<Office>,
+    pub(super) needs: Needs,
+}
+
+/// Light or dark, or as the machine has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Theme {
+    #[default]
+    AsTheMachine,
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AsTheMachine => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    pub(super) fn from_name(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::AsTheMachine,
+        }
+    }
+}
+
+/// The fields of a form, or of an address.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    fn read(text: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(text).into_owned().collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs)
+    }
+
+    /// What was typed, without the space around it; empty when there is no such field.
+    pub(super) fn get(&self, name: &str) -> &str {
+        let field = self.0.iter().find(|(field, _)| field == name);
+        field.map_or("", |(_, value)| value.trim())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.0.iter();
+        fields.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Somebody who is signed in and asks for something.
+#[derive(Debug, Clone)]
+pub(super) struct SignedIn {
+    pub(super) session: Session,
+    pub(super) practice: Arc<Practice>,
+    /// What their forms carry.
+    pub(super) csrf: String,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Visit {
+    pub(super) office: Arc<Office>,
+    /// `None` only where nobody has to be signed in.
+    pub(super) signed_in: Option<SignedIn>,
+    pub(super) theme: Theme,
+    pub(super) path: String,
+    pub(super) query: Fields,
+    pub(super) form: Fields,
+    pub(super) now: Timestamp,
+}
+
+impl Visit {
+    /// Whoever is signed in.
+    ///
+    /// # Panics
+    /// On a route that needs nobody to be.
+    pub(super) fn signed_in(&self) -> &SignedIn {
+        self.signed_in
+            .as_ref()
+            .expect("the guard of this route lets nobody in who is not signed in")
+    }
+
+    pub(super) fn practice(&self) -> &Practice {
+        &self.signed_in().practice
+    }
+
+    pub(super) fn may(&self, action: Action) -> bool {
+        self.signed_in
+            .as_ref()
+            .is_some_and(|someone| someone.session.admin.role.may(action))
+    }
+
+    /// As whom changes are made.
+    pub(super) fn caller(&self) -> Caller {
+        admins::caller(&self.practice().name, &self.signed_in().session.admin)
+    }
+}
+
+/// Lets in who may, with the form they sent.
+pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut visit = Visit {
+        office: Arc::clone(&guard.office),
+        signed_in: None,
+        theme: theme(&parts.headers),
+        path: parts.uri.path().to_owned(),
+        query: Fields::read(parts.uri.query().unwrap_or_default().as_bytes()),
+        form: Fields::default(),
+        now: guard.office.clock.now(),
+    };
+    let changes = parts.method == Method::POST;
+    if changes {
+        if !is_from_here(&parts.headers, guard.office.is_https) {
+            return trouble::refuse(&visit, "a form came from another site");
+        }
+        match read_form(&guard.office, &parts, body).await {
+            Ok(form) => visit.form = form,
+            Err(status) => return trouble::bare(&visit, status),
+        }
+    }
+    if visit.path.starts_with("/assets/") {
+        return next.run(Request::from_parts(parts, Body::empty())).await;
+    }
+    match find_signed_in(&visit, &parts.headers).await {
+        Ok(signed_in) => visit.signed_in = signed_in,
+        Err(error) => return trouble::unavailable(&visit, &error).await,
+    }
+    if guard.needs != Needs::Nothing {
+        let Some(someone) = &visit.signed_in else {
+            return trouble::not_signed_in(&visit);
+        };
+        if changes && !is_theirs(&visit.form, someone) {
+            return trouble::refuse(&visit, "a form without the session's token");
+        }
+        if let Needs::Right(action) = guard.needs
+            && !visit.may(action)
+        {
+            return trouble::may_not(&visit, action).await;
+        }
+        note_active(&visit, someone, &parts.headers).await;
+    }
+    let visit = Arc::new(visit);
+    let mut request = Request::from_parts(parts, Body::empty());
+    request.extensions_mut().insert(Arc::clone(&visit));
+    let response = next.run(request).await;
+    match response.extensions().get::<trouble::Happened>() {
+        Some(happened) => trouble::tell(&visit, &happened.clone()).await,
+        None => response,
+    }
+}
+
+/// Whether a form was sent by a page of this very server.
+fn is_from_here(headers: &HeaderMap, is_https: bool) -> bool {
+    let one = |name| {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    };
+    let scheme = if is_https { "https" } else { "http" };
+    match (one(header::ORIGIN), one(header::HOST)) {
+        (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")),
+        _ => false,
+    }
+}
+
+async fn read_form(office: &Office, parts: &Parts, body: Body) -> Result<Fields, StatusCode> {
+    let kind = parts.headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !kind.starts_with("application/x-www-form-urlencoded") {
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    match tokio::time::timeout(office.waits.body, to_bytes(body, FORM_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(Fields::read(&bytes)),
+        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+fn is_theirs(form: &Fields, someone: &SignedIn) -> bool {
+    form.get(CSRF)
+        .as_bytes()
+        .ct_eq(someone.csrf.as_bytes())
+        .into()
+}
+
+/// Who is signed in, if what the browser holds is good.
+async fn find_signed_in(
+    visit: &Visit,
+    headers: &HeaderMap,
+) -> Result<Option<SignedIn>, StoreError> {
+    let office = &visit.office;
+    let Some(held) = cookie(headers, cookie_name(office.is_https))
+        .and_then(|text| Bearer::parse(Kind::Session, text))
+    else {
+        return Ok(None);
+    };
+    let found = office.store.find_session(held.id()).await?;
+    Ok(found
+        .filter(|session| held.has_hash(&session.hash))
+        .filter(|session| {
+            clock::after(session.last_active, idle(session.admin.role)) > visit.now
+                && clock::after(session.began, LONGEST) > visit.now
+        })
+        .and_then(|session| {
+            // A practice that left the settings has no office any more.
+            let practice = office.practices.get(&session.admin.practice)?;
+            Some(SignedIn {
+                practice: Arc::clone(practice),
+                session,
+                csrf: held.derived(CSRF),
+            })
+        }))
+}
+
+/// How long somebody in this role may do nothing. Nobody clicks on a screen on the wall.
+const fn idle(role: OfficeRole) -> Duration {
+    match role {
+        OfficeRole::Board => LONGEST,
+        OfficeRole::Auditor => IDLE_AUDITOR,
+        _ => IDLE,
+    }
+}
+
+/// Writes down that somebody did something. A page that asks for itself keeps nobody signed in.
+async fn note_active(visit: &Visit, someone: &SignedIn, headers: &HeaderMap) {
+    let is_due = clock::after(someone.session.last_active, NOTED_EVERY) <= visit.now;
+    let is_live = headers.contains_key(LIVE) || visit.path == "/live";
+    let store = &visit.office.store;
+    // While nothing can be written, each page would wait for it in vain.
+    if !is_due || is_live || store.is_in_trouble() {
+        return;
+    }
+    if let Err(error) = store.note_active(&someone.session.id, visit.now).await {
+        tracing::warn!(%error, "could not note that somebody is active: they may be signed out early");
+    }
+}
+
+/// What the browser holds a session in. The prefix keeps other hosts and plain http from setting it.
+const fn cookie_name(is_https: bool) -> &'static str {
+    if is_https {
+        "__Host-drawbridge"
+    } else {
+        "drawbridge"
+    }
+}
+
+/// Has the browser hold a session.
+pub(super) fn hold(held: &Bearer, is_https: bool) -> String {
+    let secure = if is_https { "; Secure" } else { "" };
+    format!(
+        "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
+        cookie_name(is_https),
+        held.text().expose_secret()
+    )
+}
+
+/// Has the browser forget it.
+pub(super) fn let_go(is_https: bool) -> String {
+    let secure = if is_https { "; Secure" } else { "" };
+    format!(
+        "{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}",
+        cookie_name(is_https)
+    )
+}
+
+fn theme(headers: &HeaderMap) -> Theme {
+    cookie(headers, "theme").map_or(Theme::AsTheMachine, Theme::from_name)
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_a_form_of_this_very_server_is_taken() {
+        let from = |origin: &str, is_https| {
+            let pairs = [
+                (header::HOST, "bridge.example:8443"),
+                (header::ORIGIN, origin),
+            ];
+            is_from_here(&headers(&pairs), is_https)
+        };
+
+        assert!(from("https://bridge.example:8443", true));
+        for origin in [
+            "null",
+            "http://bridge.example:8443",
+            "https://bridge.example",
+            "https://evil.example",
+            "https://bridge.example:8443.evil.example",
+        ] {
+            assert!(!from(origin, true), "{origin}");
+        }
+        assert!(!is_from_here(
+            &headers(&[(header::HOST, "bridge.example")]),
+            true
+        ));
+    }
+
+    #[test]
+    fn a_session_is_held_where_no_script_and_no_other_host_reaches_it() {
+        let held = Bearer::generate(Kind::Session).unwrap();
+
+        let set = hold(&held, true);
+
+        assert!(set.starts_with("__Host-drawbridge=dbr_session_"));
+        for part in ["; Path=/", "; HttpOnly", "; SameSite=Lax", "; Secure"] {
+            assert!(set.contains(part), "{part}");
+        }
+        assert!(!set.contains("Domain"));
+    }
+}

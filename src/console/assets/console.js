@@ -1,0 +1,179 @@
+// What pages do when JavaScript is on. Every page works without it.
+"use strict";
+(function () {
+  const byId = (id) => document.getElementById(id);
+
+  // --- Live: the server says that something happened, and the page asks for itself again.
+  let stream = null;
+  let known = null;
+  let waiting = false;
+
+  function say(text, kind) {
+    const pill = byId("live-state");
+    if (!pill) return;
+    pill.hidden = false;
+    pill.className = "pill " + kind;
+    pill.lastElementChild.textContent = text;
+  }
+
+  // Nothing moves under a hand that is about to press, or under the eyes of who tabs through it.
+  function isBusy() {
+    const live = byId("live");
+    if (!live) return true;
+    const focused = document.activeElement;
+    const inside = focused && focused !== live && live.contains(focused) && focused.matches(":focus-visible");
+    return inside || live.matches(":has(.button:hover)");
+  }
+
+  function refresh() {
+    const live = byId("live");
+    if (!live || !window.htmx) return;
+    if (isBusy()) {
+      waiting = true;
+      say("paused", "held");
+      return;
+    }
+    waiting = false;
+    say("live", "live");
+    window.htmx.trigger(live, "moved");
+  }
+
+  function listen() {
+    if (stream || !byId("live") || document.hidden) return;
+    stream = new EventSource("/live");
+    stream.addEventListener("stands", (event) => {
+      if (known !== null && known !== event.data) refresh();
+      known = event.data;
+      if (!waiting) say("live", "live");
+    });
+    stream.addEventListener("moved", (event) => {
+      known = event.data;
+      refresh();
+    });
+    stream.onerror = () => say("connecting", "held");
+  }
+
+  // A browser has few connections to one server: a page that nobody sees needs none.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && stream) {
+      stream.close();
+      stream = null;
+    } else {
+      listen();
+    }
+  });
+
+  // A page that changed meanwhile asks for itself once the hand is gone.
+  setInterval(() => {
+    if (waiting && !isBusy()) refresh();
+  }, 500);
+
+  // The page also asks now and then by itself, in case no stream comes through.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id !== "live" || !isBusy()) return;
+    event.preventDefault();
+    waiting = true;
+    say("paused", "held");
+  });
+
+  document.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.xhr.status === 401) {
+      if (stream) stream.close();
+      say("signed out: load the page again", "bad");
+    } else {
+      say("the server does not answer", "bad");
+    }
+  });
+  document.addEventListener("htmx:sendError", () => say("the server does not answer", "bad"));
+
+  // --- The countdown. Announced at 30, 15, 5 and 0 minutes only: more would be noise.
+  const MARKS = [30, 15, 5, 0];
+  const announced = new Set();
+  let before = new Map();
+
+  function tick() {
+    const now = Date.now();
+    const seen = new Map();
+    for (const ring of document.querySelectorAll(".ring[data-deadline]")) {
+      const deadline = Date.parse(ring.dataset.deadline);
+      const seconds = Math.round((deadline - now) / 1000);
+      const isOver = seconds < 0;
+      const minutes = Math.ceil(Math.abs(seconds) / 60);
+      const figure = ring.querySelector(".figure b");
+      const unit = ring.querySelector(".figure i");
+      if (figure) figure.textContent = isOver ? "+" + minutes : String(minutes);
+      if (unit) unit.textContent = isOver ? "min over" : "min left";
+      const card = ring.closest(".card, .head");
+      const name = card && card.querySelector("h1, h2") ? card.querySelector("h1, h2").textContent.trim() : "";
+      const key = name + ring.dataset.deadline;
+      seen.set(key, seconds);
+      const last = before.get(key);
+      for (const mark of MARKS) {
+        const crossed = last !== undefined && last > mark * 60 && seconds <= mark * 60;
+        if (crossed && !announced.has(key + mark)) {
+          announced.add(key + mark);
+          const text = mark === 0 ? name + ": the deadline has passed" : name + ": " + mark + " minutes left";
+          const announcer = byId("announcer");
+          if (announcer) announcer.textContent = text;
+        }
+      }
+    }
+    before = seen;
+  }
+  setInterval(tick, 1000);
+
+  // --- Keyboard: / finds a person, unless somebody switched it off: who speaks to their machine
+  // would press it by saying a word.
+  const keys = byId("keys");
+  const hasKeys = () => localStorage.getItem("keys") !== "off";
+  function showKeys() {
+    if (!keys) return;
+    keys.hidden = false;
+    keys.setAttribute("aria-pressed", String(hasKeys()));
+    const find = byId("find");
+    if (find) find.placeholder = hasKeys() ? "Find a person  /" : "Find a person";
+  }
+  if (keys) {
+    keys.addEventListener("click", () => {
+      localStorage.setItem("keys", hasKeys() ? "off" : "on");
+      showKeys();
+    });
+  }
+  showKeys();
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !hasKeys()) return;
+    if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+    const find = byId("find");
+    if (find) {
+      event.preventDefault();
+      find.focus();
+    }
+  });
+
+  // A button that was pressed says so, and is not pressed twice.
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!button || event.target.method !== "post") return;
+    // After the form is read: a disabled button sends nothing of itself.
+    setTimeout(() => {
+      if (event.defaultPrevented) return;
+      button.setAttribute("aria-busy", "true");
+      if (!event.target.action.endsWith("/evidence")) button.disabled = true;
+    }, 0);
+  });
+  // Coming back by the back button finds the buttons as they were.
+  window.addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("button[aria-busy]")) {
+      button.disabled = false;
+      button.removeAttribute("aria-busy");
+    }
+  });
+
+  // A password that is shown once is marked whole by one click.
+  document.addEventListener("focusin", (event) => {
+    if (event.target.matches("textarea.secret")) event.target.select();
+  });
+
+  listen();
+  tick();
+})();

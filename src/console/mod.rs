@@ -1,0 +1,178 @@
+//! THE OFFICE: the admin's web pages.
+//!
+//! - [`routes`]: the one table of what can be asked, and what somebody must be allowed to do for it
+//! - [`admit`]: who is signed in, whether they may, and whether the form is theirs
+//! - [`admins`]: inviting somebody, letting them in, sending them away
+//! - `frame`, `time`, `words`: what every page shares
+//! - `pages`: one file per page
+//! - `assets`: the style sheet and the scripts
+//!
+//! Every page is HTML that works without JavaScript, and every button is a form.
+
+pub mod admins;
+mod admit;
+mod assets;
+mod frame;
+mod live;
+mod pages;
+pub mod routes;
+mod sign_in;
+mod time;
+mod trouble;
+mod words;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+};
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    clock::Clock,
+    config::{Settings, SystemSettings, Waits},
+    ids::{PracticeName, SourceName, SystemName},
+    intake::Intake,
+    rounds::lookout::Lookout,
+    store::Store,
+};
+
+/// What the office knows of a practice.
+#[derive(Debug)]
+struct Practice {
+    name: PracticeName,
+    title: String,
+    zone: TimeZone,
+    close_within: Duration,
+    sources: Vec<SourceName>,
+    systems: Vec<SystemSettings>,
+    break_glass: Vec<String>,
+}
+
+impl Practice {
+    fn system(&self, name: &SystemName) -> Option<&SystemSettings> {
+        self.systems.iter().find(|system| system.name == *name)
+    }
+
+    /// What people call a system.
+    fn title_of(&self, name: &SystemName) -> String {
+        self.system(name)
+            .map_or_else(|| name.to_string(), |system| system.title.clone())
+    }
+}
+
+/// What a look at something said, and when.
+#[derive(Debug, Clone)]
+struct Looked {
+    at: Timestamp,
+    is_well: bool,
+    says: String,
+}
+
+/// The office of every practice.
+#[derive(Debug)]
+pub struct Office {
+    store: Store,
+    intake: Intake,
+    lookout: Lookout,
+    clock: Arc<dyn Clock>,
+    practices: HashMap<PracticeName, Arc<Practice>>,
+    is_https: bool,
+    waits: Waits,
+    /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
+    tests: Mutex<HashMap<(PracticeName, SystemName), Looked>>,
+    /// What the chains were when they were last checked.
+    chains: Mutex<HashMap<PracticeName, Looked>>,
+}
+
+impl Office {
+    /// An office over this reception.
+    pub fn new(
+        store: Store,
+        intake: Intake,
+        lookout: Lookout,
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let practices = settings.practices.iter().map(|practice| {
+            let known = Practice {
+                name: practice.name.clone(),
+                title: practice.title.clone(),
+                // Checked when the settings were read.
+                zone: TimeZone::get(&practice.time_zone).unwrap_or(TimeZone::UTC),
+                close_within: practice.close_within,
+                sources: practice
+                    .sources
+                    .iter()
+                    .map(|source| source.name.clone())
+                    .collect(),
+                systems: practice.systems.clone(),
+                break_glass: practice.break_glass.clone(),
+            };
+            (practice.name.clone(), Arc::new(known))
+        });
+        Self {
+            store,
+            intake,
+            lookout,
+            clock,
+            practices: practices.collect(),
+            is_https: settings.is_https,
+            waits: settings.limits.waits,
+            tests: Mutex::default(),
+            chains: Mutex::default(),
+        }
+    }
+
+    fn tests(&self) -> MutexGuard<'_, HashMap<(PracticeName, SystemName), Looked>> {
+        self.tests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn chains(&self) -> MutexGuard<'_, HashMap<PracticeName, Looked>> {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The routes of the office, at `/`.
+pub fn router(office: Office) -> Router {
+    routes::all(&Arc::new(office)).layer(middleware::from_fn(dress))
+}
+
+/// Nothing but this server's own files runs or is shown in a page, and no page is shown in another.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Puts on what every answer wears.
+async fn dress(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Not `no-referrer`: a browser would then hide where a form comes from, and that is checked.
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "camera=(), microphone=(), geolocation=()",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,193 @@
+//! One door: try it again now, or sign that it was done by hand.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{Extension, extract::Path, http::StatusCode, response::Response};
+use jiff::{Timestamp, civil::DateTime};
+
+use super::{
+    super::{
+        admit::Visit,
+        frame::{Frame, page, see_other},
+        trouble::{Answer, Happened},
+        words,
+    },
+    DoorView, back,
+};
+use crate::{
+    door::Door,
+    ids::DoorId,
+    intake::human::{self, Attestation},
+};
+
+#[derive(Template)]
+#[template(path = "by_hand.html")]
+struct ByHand {
+    frame: Frame,
+    door: DoorView,
+    generation: i64,
+    name: String,
+    /// Where to go when nothing is signed.
+    back: String,
+    by: String,
+    done: String,
+    how: String,
+    note: String,
+    zone: String,
+    problem: String,
+}
+
+/// What was typed.
+#[derive(Debug)]
+struct Typed {
+    by: String,
+    done: String,
+    how: String,
+    note: String,
+}
+
+async fn find(visit: &Visit, door: &str) -> Result<Door, Happened> {
+    let store = &visit.office.store;
+    let found = store
+        .find_door(&visit.practice().name, &DoorId::from(door))
+        .await?;
+    found.ok_or(Happened::NotThere)
+}
+
+/// Where the door is worked on.
+fn place_of(door: &Door) -> String {
+    match &door.case {
+        Some(case) => format!("/cases/{case}"),
+        None => format!("/people/{}", door.person),
+    }
+}
+
+/// Has one door tried now.
+pub(in super::super) async fn retry(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(door): Path<String>,
+) -> Result<Response, Happened> {
+    let door = find(&visit, &door).await?;
+    let store = &visit.office.store;
+    let system = Some(&door.system);
+    let tried = human::retry(store, &visit.caller(), &door.person, system, visit.now).await?;
+    let to = back(&visit, &place_of(&door));
+    Ok(see_other(&format!("{to}?said=tried&n={tried}")))
+}
+
+/// The form to sign with.
+pub(in super::super) async fn ask(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(door): Path<String>,
+) -> Answer {
+    let door = find(&visit, &door).await?;
+    let now = visit.now.to_zoned(visit.practice().zone.clone());
+    let typed = Typed {
+        by: visit.signed_in().session.admin.name.clone(),
+        done: now.strftime("%Y-%m-%dT%H:%M").to_string(),
+        how: String::new(),
+        note: String::new(),
+    };
+    form(&visit, &door, door.generation, typed, String::new()).await
+}
+
+async fn form(
+    visit: &Visit,
+    door: &Door,
+    generation: i64,
+    typed: Typed,
+    problem: String,
+) -> Answer {
+    let store = &visit.office.store;
+    let face = store
+        .find_face(&visit.practice().name, &door.person)
+        .await?;
+    let status = if problem.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::UNPROCESSABLE_ENTITY
+    };
+    let template = ByHand {
+        frame: Frame::of(visit, "I did it by hand").await,
+        name: super::name_of(face.as_ref(), &door.person),
+        back: place_of(door),
+        generation,
+        door: DoorView::new(door, visit),
+        by: typed.by,
+        done: typed.done,
+        how: typed.how,
+        note: typed.note,
+        zone: visit
+            .practice()
+            .zone
+            .iana_name()
+            .unwrap_or("UTC")
+            .to_owned(),
+        problem,
+    };
+    Ok(page(status, &template))
+}
+
+/// Signs.
+pub(in super::super) async fn sign(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(door): Path<String>,
+) -> Answer {
+    let door = find(&visit, &door).await?;
+    let field = |name: &str| visit.form.get(name).to_owned();
+    let typed = Typed {
+        by: field("by"),
+        done: field("done"),
+        how: field("how"),
+        note: field("note"),
+    };
+    let generation = visit.form.get("generation").parse().unwrap_or_default();
+    let done = match check(&typed, &visit) {
+        Ok(done) => done,
+        Err(problem) => return form(&visit, &door, generation, typed, problem).await,
+    };
+    let note = match typed.note.as_str() {
+        "" => typed.how.clone(),
+        note => format!("{}; {note}", typed.how),
+    };
+    let signed = Attestation {
+        by: &typed.by,
+        note: &note,
+        generation,
+        done: Some(done),
+    };
+    let store = &visit.office.store;
+    let way = (&door.system, door.way);
+    let caller = visit.caller();
+    match human::attest(store, &caller, &door.person, way, &signed, visit.now).await? {
+        Ok(()) => Ok(see_other(&format!("{}?said=signed", place_of(&door)))),
+        Err(reason) => {
+            let problem = words::for_here(&reason);
+            form(&visit, &door, generation, typed, problem).await
+        }
+    }
+}
+
+/// When it was done, if all that is needed was written.
+fn check(typed: &Typed, visit: &Visit) -> Result<Timestamp, String> {
+    if typed.by.is_empty() {
+        return Err("Write who did it.".to_owned());
+    }
+    if typed.how.chars().count() < 5 {
+        return Err("Write how it was checked: an auditor may ask. For example: tried the card at the side door.".to_owned());
+    }
+    let local: DateTime = typed
+        .done
+        .parse()
+        .map_err(|_| "Write when it was done, as 2026-11-20T17:10.".to_owned())?;
+    let zone = visit.practice().zone.clone();
+    let done = local
+        .to_zoned(zone)
+        .map_err(|_| "There is no such time in the practice's time zone.".to_owned())?
+        .timestamp();
+    if done > visit.now {
+        return Err("It cannot have been done later than now.".to_owned());
+    }
+    Ok(done)
+}

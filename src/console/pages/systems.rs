@@ -1,0 +1,181 @@
+//! Systems: can each be reached now, and would a revocation work?
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{Extension, extract::Path, response::Response};
+use serde_json::json;
+
+use super::super::{
+    Looked,
+    admit::Visit,
+    frame::{Frame, ok, see_other},
+    time::{When, apart},
+    trouble::{Answer, Happened, sentence},
+    words,
+};
+use crate::{
+    config::SystemSettings, ids::SystemName, intake::human, policy::office::Action,
+    store::cases::SystemDoors,
+};
+
+#[derive(Template)]
+#[template(path = "systems.html")]
+struct Systems {
+    frame: Frame,
+    rows: Vec<Row>,
+    may_test: bool,
+    sees_people: bool,
+}
+
+#[derive(Debug)]
+struct Row {
+    name: String,
+    title: String,
+    category: String,
+    connector: String,
+    owner: String,
+    holds_ephi: bool,
+    state: (&'static str, &'static str, &'static str),
+    last_read: Option<When>,
+    last_ago: String,
+    due: i64,
+    unclosed: i64,
+    oldest: String,
+    failing: i64,
+    facts: Vec<(&'static str, &'static str, String)>,
+    can_test: bool,
+    test: Option<Test>,
+}
+
+#[derive(Debug)]
+struct Test {
+    at: When,
+    icon: &'static str,
+    kind: &'static str,
+    says: String,
+}
+
+fn row(system: &SystemSettings, doors: Option<&SystemDoors>, visit: &Visit) -> Row {
+    let office = &visit.office;
+    let practice = visit.practice();
+    let outlook = office.lookout.find(&practice.name, &system.name);
+    let key = (practice.name.clone(), system.name.clone());
+    let test = office.tests().get(&key).cloned();
+    let state = match &outlook {
+        None => ("pause", "retired: done by hand", "idle"),
+        Some(outlook) if !outlook.is_called => ("hand", "done by hand", "idle"),
+        Some(outlook) if !outlook.is_reachable => ("alert", "cannot be reached", "bad"),
+        Some(_) if doors.is_some_and(|doors| doors.failing > 0) => {
+            ("alert", "reached, some calls fail", "warn")
+        }
+        Some(_) => ("check", "no trouble known", "good"),
+    };
+    let mut facts = Vec::new();
+    if let Some(outlook) = outlook.as_ref().filter(|outlook| outlook.is_called) {
+        facts.push(if outlook.reads_back {
+            ("check", "good", "read back after each change".to_owned())
+        } else {
+            ("question", "warn", "cannot be read back".to_owned())
+        });
+        facts.push(if outlook.ends_sessions {
+            ("check", "good", "ends open sessions".to_owned())
+        } else {
+            ("hourglass", "idle", "open sessions live on".to_owned())
+        });
+        facts.push(match &outlook.canary {
+            Some(canary) => ("check", "good", format!("canary {canary}")),
+            None => (
+                "question",
+                "warn",
+                "no canary: absence cannot be proved".to_owned(),
+            ),
+        });
+    }
+    Row {
+        name: system.name.to_string(),
+        title: system.title.clone(),
+        category: system.category.as_str().replace('_', " "),
+        connector: system.connector.clone(),
+        owner: system.owner.clone().unwrap_or_default(),
+        holds_ephi: system.holds_ephi,
+        state,
+        last_read: doors
+            .and_then(|doors| doors.last_read)
+            .map(|at| When::new(at, visit)),
+        last_ago: doors
+            .and_then(|doors| doors.last_read)
+            .map_or_else(String::new, |at| format!("{} ago", apart(at, visit.now))),
+        due: doors.map_or(0, |doors| doors.due),
+        unclosed: doors.map_or(0, |doors| doors.unclosed),
+        oldest: doors
+            .and_then(|doors| doors.oldest)
+            .map_or_else(String::new, |at| apart(at, visit.now)),
+        failing: doors.map_or(0, |doors| doors.failing),
+        facts,
+        can_test: outlook.is_some_and(|outlook| outlook.is_called),
+        test: test.map(|test| Test {
+            at: When::new(test.at, visit),
+            icon: if test.is_well { "check" } else { "cross" },
+            kind: if test.is_well { "good" } else { "bad" },
+            says: test.says,
+        }),
+    }
+}
+
+/// The page.
+pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
+    let store = &visit.office.store;
+    let practice = visit.practice();
+    let doors = store.list_system_doors(&practice.name, visit.now).await?;
+    let rows = practice
+        .systems
+        .iter()
+        .map(|system| {
+            let its = doors.iter().find(|doors| doors.system == system.name);
+            row(system, its, &visit)
+        })
+        .collect();
+    Ok(ok(&Systems {
+        frame: Frame::live(&visit, "Systems").await,
+        rows,
+        may_test: visit.may(Action::TestSystems),
+        sees_people: visit.may(Action::SeePeople),
+    }))
+}
+
+/// Asks one system whether it answers.
+pub(in super::super) async fn test(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(system): Path<String>,
+) -> Result<Response, Happened> {
+    let system = SystemName::from(system);
+    let practice = &visit.practice().name;
+    let office = &visit.office;
+    if office.lookout.find(practice, &system).is_none() {
+        return Err(Happened::NotThere);
+    }
+    let what = ("system.tested", None, Some(system.clone()));
+    human::note(&office.store, &visit.caller(), what, json!({}), visit.now).await?;
+    let answer = office.lookout.test(practice, &system).await;
+    let answer = answer.ok_or(Happened::NotThere)?;
+    let looked = match answer {
+        Ok(product) => Looked {
+            at: office.clock.now(),
+            is_well: true,
+            says: format!("Reached: {product}."),
+        },
+        Err(unreached) => Looked {
+            at: office.clock.now(),
+            is_well: false,
+            says: format!(
+                "{} {} It said: {}",
+                visit.practice().title_of(&system),
+                sentence(words::cause(unreached.class).what).to_lowercase(),
+                sentence(&unreached.text)
+            ),
+        },
+    };
+    office.tests().insert((practice.clone(), system), looked);
+    Ok(see_other("/systems?said=tested"))
+}

@@ -1,0 +1,182 @@
+//! The one table of what can be asked of the office. Tests walk through it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    handler::Handler,
+    http::Method,
+    middleware,
+    routing::{MethodRouter, get, post},
+};
+
+use super::{Office, admit, assets, live, pages, sign_in};
+use crate::policy::office::Action;
+
+/// What somebody must be for a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: whoever is not signed in yet asks for it.
+    Nothing,
+    /// Signed in, in any role.
+    Session,
+    /// Signed in, in a role that may do this.
+    Right(Action),
+}
+
+/// One route.
+pub struct Route {
+    /// GET or POST.
+    pub method: Method,
+    /// Where, with `{id}` and the like for what changes.
+    pub path: &'static str,
+    /// What somebody must be.
+    pub needs: Needs,
+    handler: MethodRouter,
+}
+
+fn see<H, T>(path: &'static str, needs: Needs, handler: H) -> Route
+where
+    H: Handler<T, ()>,
+    T: 'static,
+{
+    Route {
+        method: Method::GET,
+        path,
+        needs,
+        handler: get(handler),
+    }
+}
+
+fn act<H, T>(path: &'static str, needs: Needs, handler: H) -> Route
+where
+    H: Handler<T, ()>,
+    T: 'static,
+{
+    Route {
+        method: Method::POST,
+        path,
+        needs,
+        handler: post(handler),
+    }
+}
+
+/// Every route.
+pub fn table() -> Vec<Route> {
+    use Action as A;
+    use Needs::{Nothing, Right, Session};
+    vec![
+        see("/assets/{file}", Nothing, assets::send),
+        see("/sign-in", Nothing, sign_in::explain),
+        see("/sign-in/{link}", Nothing, sign_in::ask),
+        act("/sign-in", Nothing, sign_in::let_in),
+        act("/sign-out", Session, sign_in::let_out),
+        act("/theme", Session, pages::theme),
+        see("/live", Session, live::stream),
+        see("/", Right(A::SeeBoard), pages::board::show),
+        see("/cases/{case}", Right(A::SeePeople), pages::case::show),
+        act(
+            "/cases/{case}/retry",
+            Right(A::WorkCases),
+            pages::case::retry,
+        ),
+        act(
+            "/doors/{door}/retry",
+            Right(A::WorkCases),
+            pages::door::retry,
+        ),
+        see(
+            "/doors/{door}/by-hand",
+            Right(A::WorkCases),
+            pages::door::ask,
+        ),
+        act(
+            "/doors/{door}/by-hand",
+            Right(A::WorkCases),
+            pages::door::sign,
+        ),
+        see("/calls", Right(A::SeePeople), pages::calls::show),
+        act(
+            "/systems/{system}/retry",
+            Right(A::WorkCases),
+            pages::calls::retry,
+        ),
+        see("/people", Right(A::SeePeople), pages::people::search),
+        see("/people/{person}", Right(A::SeePeople), pages::person::show),
+        see(
+            "/people/{person}/depart",
+            Right(A::Depart),
+            pages::person::ask_to_depart,
+        ),
+        act(
+            "/people/{person}/depart",
+            Right(A::Depart),
+            pages::person::depart,
+        ),
+        act(
+            "/people/{person}/evidence",
+            Right(A::ExportEvidence),
+            pages::person::export,
+        ),
+        see("/returns", Right(A::SeePeople), pages::returns::show),
+        act(
+            "/returns/{person}/approve",
+            Right(A::DecideReturns),
+            pages::returns::approve,
+        ),
+        act(
+            "/returns/{person}/refuse",
+            Right(A::DecideReturns),
+            pages::returns::refuse,
+        ),
+        see("/brake", Right(A::SeePeople), pages::brake::show),
+        act(
+            "/brake/{person}/release",
+            Right(A::ReleaseBrake),
+            pages::brake::release,
+        ),
+        see("/systems", Right(A::SeeSystems), pages::systems::show),
+        act(
+            "/systems/{system}/test",
+            Right(A::TestSystems),
+            pages::systems::test,
+        ),
+        see("/ledger", Right(A::ReadLedger), pages::ledger::show),
+        act("/ledger/check", Right(A::ReadLedger), pages::ledger::check),
+        see("/settings", Right(A::SeeSettings), pages::settings::show),
+        act(
+            "/settings/tokens",
+            Right(A::ManageTokens),
+            pages::settings::make_token,
+        ),
+        act(
+            "/settings/tokens/{token}/revoke",
+            Right(A::ManageTokens),
+            pages::settings::revoke_token,
+        ),
+        act(
+            "/settings/admins",
+            Right(A::ManageAdmins),
+            pages::settings::invite,
+        ),
+        act(
+            "/settings/admins/{admin}/remove",
+            Right(A::ManageAdmins),
+            pages::settings::remove_admin,
+        ),
+    ]
+}
+
+/// The table as a router.
+pub(super) fn all(office: &Arc<Office>) -> Router {
+    table().into_iter().fold(Router::new(), |router, route| {
+        let guard = admit::Guard {
+            office: Arc::clone(office),
+            needs: route.needs,
+        };
+        let handler = route
+            .handler
+            .layer(middleware::from_fn_with_state(guard, admit::admit));
+        router.route(route.path, handler)
+    })
+}

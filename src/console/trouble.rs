@@ -1,0 +1,257 @@
+//! What is answered when a page cannot be shown or a button did nothing: always in words, always with the
+//! way out, and never without what was typed.
+
+use askama::Template;
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    admit::{CSRF, Visit},
+    frame::{Frame, page},
+    words,
+};
+use crate::{policy::office::Action, store::StoreError};
+
+/// What a page answers: itself, or what happened instead.
+pub(super) type Answer = Result<Response, Happened>;
+
+/// Why a page could not be shown or a button did nothing.
+#[derive(Debug, Clone)]
+pub(super) enum Happened {
+    /// There is no such thing in this practice.
+    NotThere,
+    /// The archive did not answer, or could not be written.
+    NoArchive(String),
+    /// A rule says no; the text says why.
+    Refused(String),
+}
+
+impl From<StoreError> for Happened {
+    fn from(error: StoreError) -> Self {
+        Self::NoArchive(error.to_string())
+    }
+}
+
+impl IntoResponse for Happened {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        // The guard makes a page of it: only there is known who asks, and what they typed.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A field that comes back filled.
+#[derive(Debug)]
+struct Kept {
+    label: &'static str,
+    name: String,
+    value: String,
+    is_long: bool,
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct Trouble {
+    frame: Frame,
+    heading: String,
+    text: String,
+    /// Where the button sends the form again; empty for none.
+    again: String,
+    fields: Vec<Kept>,
+    hidden: Vec<(String, String)>,
+    /// Whether the fields are only shown, for copying.
+    is_read_only: bool,
+    /// Where to go instead.
+    way_out: (&'static str, &'static str),
+}
+
+/// What people read beside a field.
+fn label(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "by" => "Who did it",
+        "done" => "When",
+        "how" => "How it was checked",
+        "note" => "Note",
+        "name" => "Name",
+        "role" => "Role",
+        "days" => "Days",
+        "source" => "Source",
+        _ => return None,
+    })
+}
+
+fn fields_of(visit: &Visit) -> (Vec<Kept>, Vec<(String, String)>) {
+    let (mut fields, mut hidden) = (Vec::new(), Vec::new());
+    for (name, value) in visit.form.iter().filter(|(name, _)| *name != CSRF) {
+        match label(name) {
+            Some(label) => fields.push(Kept {
+                label,
+                name: name.to_owned(),
+                value: value.to_owned(),
+                is_long: matches!(name, "how" | "note"),
+            }),
+            None => hidden.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    (fields, hidden)
+}
+
+/// Makes a page of what happened.
+pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
+    match happened {
+        Happened::NotThere => {
+            let frame = Frame::of(visit, "Not here").await;
+            let trouble = Trouble {
+                frame,
+                heading: "There is nothing here".to_owned(),
+                text: "It may have been removed, or the link is not complete.".to_owned(),
+                again: String::new(),
+                fields: Vec::new(),
+                hidden: Vec::new(),
+                is_read_only: true,
+                way_out: ("/", "To the departures board"),
+            };
+            page(StatusCode::NOT_FOUND, &trouble)
+        }
+        Happened::NoArchive(why) => nothing_written(visit, why).await,
+        Happened::Refused(why) => {
+            let (fields, hidden) = fields_of(visit);
+            let trouble = Trouble {
+                frame: Frame::of(visit, "Nothing was changed").await,
+                heading: "Nothing was changed".to_owned(),
+                text: words::for_here(why),
+                again: visit.path.clone(),
+                fields,
+                hidden,
+                is_read_only: false,
+                way_out: ("/", "To the departures board"),
+            };
+            page(StatusCode::UNPROCESSABLE_ENTITY, &trouble)
+        }
+    }
+}
+
+async fn nothing_written(visit: &Visit, why: &str) -> Response {
+    tracing::error!(why, "a page of the console could not reach the database");
+    let is_form = visit.form.iter().next().is_some();
+    let (fields, hidden) = fields_of(visit);
+    let text = if is_form {
+        "The database did not take it: it is locked, full or out of reach. Nothing was changed, and what you \
+         typed is kept below. Closing of doors goes on as soon as it can be written again."
+    } else {
+        "The database did not answer. The bridge goes on trying; open the page again in a moment."
+    };
+    let trouble = Trouble {
+        frame: Frame::bare(visit, "Nothing was changed"),
+        heading: if is_form {
+            "Nothing was changed yet".to_owned()
+        } else {
+            "The page cannot be shown now".to_owned()
+        },
+        text: text.to_owned(),
+        again: if is_form {
+            visit.path.clone()
+        } else {
+            String::new()
+        },
+        fields,
+        hidden,
+        is_read_only: false,
+        way_out: ("/", "To the departures board"),
+    };
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, &trouble);
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, header::HeaderValue::from_static("10"));
+    response
+}
+
+/// The archive could not even say who is signed in.
+pub(super) async fn unavailable(visit: &Visit, error: &StoreError) -> Response {
+    nothing_written(visit, &error.to_string()).await
+}
+
+/// Somebody is not signed in, or not any more. What they typed is shown for copying.
+pub(super) fn not_signed_in(visit: &Visit) -> Response {
+    let (fields, _) = fields_of(visit);
+    let kept = if fields.is_empty() {
+        ""
+    } else {
+        " What you typed was not saved; it is below, for copying."
+    };
+    let trouble = Trouble {
+        frame: Frame::bare(visit, "Sign in"),
+        heading: "You are not signed in".to_owned(),
+        text: format!(
+            "A session ends after 15 minutes without a click (30 for an auditor), after 8 hours, and when you sign out.{kept}"
+        ),
+        again: String::new(),
+        fields,
+        hidden: Vec::new(),
+        is_read_only: true,
+        way_out: ("/sign-in", "How to sign in"),
+    };
+    page(StatusCode::UNAUTHORIZED, &trouble)
+}
+
+/// Their role does not allow it.
+pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
+    let admin = &visit.signed_in().session.admin;
+    tracing::warn!(
+        practice.name = %admin.practice, admin.id = %admin.id, role = admin.role.as_str(), action = ?action,
+        path = visit.path, "somebody in the console asked for what their role does not allow"
+    );
+    let trouble = Trouble {
+        frame: Frame::of(visit, "Not for your role").await,
+        heading: "Your role does not include this".to_owned(),
+        text: format!(
+            "You are signed in as {}: {}. An owner of the practice can give you another role.",
+            admin.role.as_str(),
+            admin.role.in_words()
+        ),
+        again: String::new(),
+        fields: Vec::new(),
+        hidden: Vec::new(),
+        is_read_only: true,
+        way_out: (super::frame::home(admin.role), "To your first page"),
+    };
+    page(StatusCode::FORBIDDEN, &trouble)
+}
+
+/// A form that no page of ours sent. Says nothing that a page elsewhere could use.
+pub(super) fn refuse(visit: &Visit, why: &'static str) -> Response {
+    tracing::warn!(path = visit.path, why, "refused a form");
+    let trouble = Trouble {
+        frame: Frame::bare(visit, "Nothing was changed"),
+        heading: "Nothing was changed".to_owned(),
+        text: "The form did not come from a page of this console that you have open now. Open the page again \
+               and press the button there."
+            .to_owned(),
+        again: String::new(),
+        fields: Vec::new(),
+        hidden: Vec::new(),
+        is_read_only: true,
+        way_out: ("/", "To the departures board"),
+    };
+    page(StatusCode::FORBIDDEN, &trouble)
+}
+
+/// A request that is no form of ours at all.
+pub(super) fn bare(visit: &Visit, status: StatusCode) -> Response {
+    tracing::warn!(path = visit.path, %status, "refused what is no form");
+    status.into_response()
+}
+
+/// What a rule says, as a sentence.
+pub(super) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let mut sentence: String = first.into_iter().flatten().chain(letters).collect();
+    if !sentence.ends_with(['.', '!', '?']) {
+        sentence.push('.');
+    }
+    sentence
+}

@@ -1,0 +1,240 @@
+//! Who works in the console: admins, the links that let them in, and their sessions.
+
+use jiff::Timestamp;
+
+use super::{
+    Store, StoreError, WriteTx,
+    database::Reads as _,
+    row::{Row, corrupt},
+    statement::Statement,
+};
+use crate::{
+    clock,
+    ids::{AdminId, PracticeName},
+    policy::office::OfficeRole,
+    query::fold,
+};
+
+/// Somebody who works in the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// The id.
+    pub id: AdminId,
+    /// In which practice.
+    pub practice: PracticeName,
+    /// What people call them. Evidence names them so.
+    pub name: String,
+    /// What they may do.
+    pub role: OfficeRole,
+}
+
+/// A link that lets somebody sign in once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The id, which is part of the link.
+    pub id: String,
+    /// SHA-256 of the secret in the link, in lower-case hex.
+    pub hash: String,
+    /// Whom it lets in; their role is that of now.
+    pub admin: Admin,
+    /// When it stops working.
+    pub expires: Timestamp,
+    /// Whether it was used.
+    pub is_used: bool,
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The id, which is part of what the browser holds.
+    pub id: String,
+    /// SHA-256 of what the browser holds, in lower-case hex.
+    pub hash: String,
+    /// Who; their role is that of now.
+    pub admin: Admin,
+    /// When they signed in.
+    pub began: Timestamp,
+    /// When they last did something.
+    pub last_active: Timestamp,
+}
+
+fn admin_of(row: &Row) -> Result<Admin, StoreError> {
+    Ok(Admin {
+        id: row.text("admin")?.into(),
+        practice: row.text("practice")?.into(),
+        name: row.text("name")?,
+        role: OfficeRole::from_name(&row.text("role")?).ok_or_else(|| corrupt("role"))?,
+    })
+}
+
+impl Store {
+    /// Everybody who may come in, by name.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_admins(&self, practice: &PracticeName) -> Result<Vec<Admin>, StoreError> {
+        let statement = Statement::new(
+            "SELECT practice, id AS admin, name, role FROM admin WHERE practice = $1 AND removed IS NULL
+             ORDER BY folded",
+        )
+        .bind(practice.as_str());
+        self.rows(statement).await?.iter().map(admin_of).collect()
+    }
+
+    /// The link with this id; `None` when there is none, or when its admin was sent away.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, StoreError> {
+        let statement = Statement::new(
+            "SELECT i.id AS id, hash, i.practice AS practice, i.admin AS admin, name, role, expires,
+                 CASE WHEN used IS NULL THEN 0 ELSE 1 END AS is_used
+             FROM admin_invitation i JOIN admin a ON a.practice = i.practice AND a.id = i.admin
+             WHERE i.id = $1 AND a.removed IS NULL",
+        )
+        .bind(id);
+        let row = self.row(statement).await?;
+        row.map(|row| {
+            Ok(Invitation {
+                id: row.text("id")?,
+                hash: row.text("hash")?,
+                admin: admin_of(&row)?,
+                expires: row.time("expires")?,
+                is_used: row.flag("is_used")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// The session with this id that was not ended; `None` also when its admin was sent away.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
+        let statement = Statement::new(
+            "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, began, last_active
+             FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
+             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL",
+        )
+        .bind(id);
+        let row = self.row(statement).await?;
+        row.map(|row| {
+            Ok(Session {
+                id: row.text("id")?,
+                hash: row.text("hash")?,
+                admin: admin_of(&row)?,
+                began: row.time("began")?,
+                last_active: row.time("last_active")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Notes that whoever is signed in did something.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn note_active(&self, session: &str, now: Timestamp) -> Result<(), StoreError> {
+        let statement = Statement::new("UPDATE admin_session SET last_active = $1 WHERE id = $2")
+            .bind(clock::to_text(now))
+            .bind(session);
+        let noted = self.run_alone(statement).await;
+        noted.inspect_err(|error| self.note_trouble(error))?;
+        Ok(())
+    }
+}
+
+impl WriteTx {
+    /// The admin of this name, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_admin(&mut self, name: &str) -> Result<Option<Admin>, StoreError> {
+        let statement = Statement::new(
+            "SELECT practice, id AS admin, name, role FROM admin
+             WHERE practice = $1 AND folded = $2 AND removed IS NULL",
+        )
+        .bind(self.practice().as_str())
+        .bind(fold(name));
+        let row = self.row(statement).await?;
+        row.as_ref().map(admin_of).transpose()
+    }
+
+    /// Records somebody who may come in: new, or with another role.
+    pub fn record_admin(&mut self, admin: &Admin) {
+        let statement = Statement::new(
+            "INSERT INTO admin (practice, id, name, folded, role, created) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (practice, id) DO UPDATE SET role = excluded.role",
+        )
+        .bind(admin.practice.as_str())
+        .bind(admin.id.as_str())
+        .bind(admin.name.as_str())
+        .bind(fold(&admin.name))
+        .bind(admin.role.as_str())
+        .bind(clock::to_text(self.now()));
+        self.later(statement);
+    }
+
+    /// Sends an admin away: their links and sessions end with it.
+    pub fn remove_admin(&mut self, id: &AdminId) {
+        let statement =
+            Statement::new("UPDATE admin SET removed = $1 WHERE practice = $2 AND id = $3")
+                .bind(clock::to_text(self.now()))
+                .bind(self.practice().as_str())
+                .bind(id.as_str());
+        self.later(statement);
+    }
+
+    /// Records a link.
+    pub fn record_invitation(&mut self, invitation: &Invitation) {
+        let statement = Statement::new(
+            "INSERT INTO admin_invitation (id, hash, practice, admin, expires) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(invitation.id.as_str())
+        .bind(invitation.hash.as_str())
+        .bind(invitation.admin.practice.as_str())
+        .bind(invitation.admin.id.as_str())
+        .bind(clock::to_text(invitation.expires));
+        self.later(statement);
+    }
+
+    /// Uses a link up. Answers whether it was still good: of two who try at once, one comes in.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn use_invitation(&mut self, id: &str) -> Result<bool, StoreError> {
+        let now = clock::to_text(self.now());
+        let statement = Statement::new(
+            "UPDATE admin_invitation SET used = $1 WHERE id = $2 AND used IS NULL AND expires > $1 RETURNING id",
+        )
+        .bind(now)
+        .bind(id);
+        Ok(self.row(statement).await?.is_some())
+    }
+
+    /// Records that somebody signed in.
+    pub fn record_session(&mut self, session: &Session) {
+        let statement = Statement::new(
+            "INSERT INTO admin_session (id, hash, practice, admin, began, last_active)
+             VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(session.id.as_str())
+        .bind(session.hash.as_str())
+        .bind(session.admin.practice.as_str())
+        .bind(session.admin.id.as_str())
+        .bind(clock::to_text(session.began))
+        .bind(clock::to_text(session.last_active));
+        self.later(statement);
+    }
+
+    /// Ends a session of this practice.
+    pub fn end_session(&mut self, id: &str) {
+        let statement = Statement::new(
+            "UPDATE admin_session SET ended = $1 WHERE id = $2 AND practice = $3 AND ended IS NULL",
+        )
+        .bind(clock::to_text(self.now()))
+        .bind(id)
+        .bind(self.practice().as_str());
+        self.later(statement);
+    }
+}

@@ -1,0 +1,323 @@
+//! What the console asks: cases with their doors, what failed, and how each system is doing.
+
+use jiff::Timestamp;
+
+use super::{
+    Store, StoreError, WriteTx,
+    database::Reads as _,
+    doors::{door_columns, door_of},
+    records::Case,
+    row::{Row, corrupt},
+    statement::Statement,
+};
+use crate::{
+    clock,
+    door::Door,
+    ids::{CaseId, DoorId, PersonId, PracticeName, SystemName},
+};
+
+const KINDS: [&str; 3] = ["joiner", "mover", "leaver"];
+
+/// Doors that the brake holds wait for a look; nothing failed. The clock
+/// has the same rule for a door that was read: `is_held`.
+const FAILED: &str = "failure IS NOT NULL AND NOT (wanted = 'closed' AND due = 'act' AND tries = 0
+    AND failure = 'needs_human' AND next_try IS NOT NULL AND next_try > $2)";
+
+/// A case, and when it was over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCase {
+    /// The case.
+    pub case: Case,
+    /// T0: the end of the arrangement, where somebody said so.
+    pub ended: Option<Timestamp>,
+    /// When its last door was proved shut; `None` while it is open.
+    pub closed: Option<Timestamp>,
+}
+
+/// How a system is doing, as far as its doors tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemDoors {
+    /// Which system.
+    pub system: SystemName,
+    /// When it was last read, whoever's door it was.
+    pub last_read: Option<Timestamp>,
+    /// How many doors wait for a call or a reading that is due.
+    pub due: i64,
+    /// How many doors shall be shut and are not proved to be.
+    pub unclosed: i64,
+    /// Since when the oldest of them shall be.
+    pub oldest: Option<Timestamp>,
+    /// How many doors' last call or reading failed.
+    pub failing: i64,
+}
+
+fn case_of(row: &Row) -> Result<KeptCase, StoreError> {
+    let kind = row.text("kind")?;
+    Ok(KeptCase {
+        case: Case {
+            id: row.text("id")?.into(),
+            person: row.text("person")?.into(),
+            kind: KINDS
+                .into_iter()
+                .find(|known| *known == kind)
+                .ok_or_else(|| corrupt("kind"))?,
+            learned: row.time("learned")?,
+            deadline: row.time("deadline")?,
+        },
+        ended: row.maybe_time("ended")?,
+        closed: row.maybe_time("closed")?,
+    })
+}
+
+impl Store {
+    /// Cases of leavers and movers that are not over.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_open_cases(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Vec<KeptCase>, StoreError> {
+        let statement = Statement::new(
+            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+             WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL ORDER BY id",
+        )
+        .bind(practice.as_str());
+        self.rows(statement).await?.iter().map(case_of).collect()
+    }
+
+    /// The departure that was over last.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_last_departure(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Option<KeptCase>, StoreError> {
+        let statement = Statement::new(
+            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+             WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL ORDER BY closed DESC LIMIT 1",
+        )
+        .bind(practice.as_str());
+        self.row(statement).await?.as_ref().map(case_of).transpose()
+    }
+
+    /// The case with this id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_case(
+        &self,
+        practice: &PracticeName,
+        id: &CaseId,
+    ) -> Result<Option<KeptCase>, StoreError> {
+        let statement = Statement::new(
+            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+             WHERE practice = $1 AND id = $2",
+        )
+        .bind(practice.as_str())
+        .bind(id.as_str());
+        self.row(statement).await?.as_ref().map(case_of).transpose()
+    }
+
+    /// When the first close of a case was sent.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_first_close(
+        &self,
+        practice: &PracticeName,
+        case: &CaseId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let statement = Statement::new(
+            "SELECT MIN(a.started) AS first FROM attempt a
+             JOIN door d ON d.practice = a.practice AND d.id = a.door AND d.generation = a.generation
+             WHERE a.practice = $1 AND d.departure_case = $2 AND a.action = 'close'",
+        )
+        .bind(practice.as_str())
+        .bind(case.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(None), |row| row.maybe_time("first"))
+    }
+
+    /// Doors of leavers' and movers' open cases, and every other door that shall be shut and may not be
+    /// green: its proof was lost, or a reading is late.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_doors_to_watch(
+        &self,
+        practice: &PracticeName,
+        now: Timestamp,
+    ) -> Result<Vec<Door>, StoreError> {
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            door_columns!(),
+            " FROM door WHERE practice = $1 AND (departure_case IN (
+                  SELECT id FROM departure_case WHERE practice = $1 AND kind IN ('leaver', 'mover')
+                      AND closed IS NULL)
+                OR (wanted = 'closed' AND (assurance NOT IN ('verified', 'attested') OR failure IS NOT NULL
+                    OR next_try < $2)))
+             ORDER BY person, system, way"
+        ))
+        .bind(practice.as_str())
+        .bind(clock::to_text(now));
+        self.rows(statement).await?.iter().map(door_of).collect()
+    }
+
+    /// Doors whose last call or reading failed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_failing_doors(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Vec<Door>, StoreError> {
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            door_columns!(),
+            " FROM door WHERE practice = $1 AND failure IS NOT NULL ORDER BY system, person, way"
+        ))
+        .bind(practice.as_str());
+        self.rows(statement).await?.iter().map(door_of).collect()
+    }
+
+    /// How many doors failed and how many returns wait.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_waiting(
+        &self,
+        practice: &PracticeName,
+        now: Timestamp,
+    ) -> Result<(i64, i64), StoreError> {
+        let statement = Statement::new(format!(
+            "SELECT (SELECT COUNT(*) FROM door WHERE practice = $1 AND {FAILED}) AS failing,
+                 (SELECT COUNT(*) FROM held_return WHERE practice = $1 AND decided IS NULL) AS held"
+        ))
+        .bind(practice.as_str())
+        .bind(clock::to_text(now));
+        let row = self.row(statement).await?;
+        row.map_or(Ok((0, 0)), |row| {
+            Ok((row.number("failing")?, row.number("held")?))
+        })
+    }
+
+    /// The door with this id.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_door(
+        &self,
+        practice: &PracticeName,
+        id: &DoorId,
+    ) -> Result<Option<Door>, StoreError> {
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            door_columns!(),
+            " FROM door WHERE practice = $1 AND id = $2"
+        ))
+        .bind(practice.as_str())
+        .bind(id.as_str());
+        self.row(statement).await?.as_ref().map(door_of).transpose()
+    }
+
+    /// How every system is doing that has a door.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_system_doors(
+        &self,
+        practice: &PracticeName,
+        now: Timestamp,
+    ) -> Result<Vec<SystemDoors>, StoreError> {
+        let statement = Statement::new(format!(
+            "SELECT system, MAX(seen_at) AS last_read, COUNT(CASE WHEN next_try <= $2 THEN 1 END) AS due,
+                 COUNT(CASE WHEN wanted = 'closed' AND assurance NOT IN ('verified', 'attested') THEN 1 END)
+                     AS unclosed,
+                 MIN(CASE WHEN wanted = 'closed' AND assurance NOT IN ('verified', 'attested') THEN wanted_at END)
+                     AS oldest,
+                 COUNT(CASE WHEN {FAILED} THEN 1 END) AS failing
+             FROM door WHERE practice = $1 GROUP BY system"
+        ))
+        .bind(practice.as_str())
+        .bind(clock::to_text(now));
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SystemDoors {
+                    system: row.text("system")?.into(),
+                    last_read: row.maybe_time("last_read")?,
+                    due: row.number("due")?,
+                    unclosed: row.number("unclosed")?,
+                    oldest: row.maybe_time("oldest")?,
+                    failing: row.number("failing")?,
+                })
+            })
+            .collect()
+    }
+
+    /// How far a practice's ledger has come: it moves with everything that happens.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_ledger_length(&self, practice: &PracticeName) -> Result<i64, StoreError> {
+        let statement = Statement::new("SELECT ledger_sequence FROM practice WHERE name = $1")
+            .bind(practice.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(0), |row| row.number("ledger_sequence"))
+    }
+
+    /// The latest records, newest first: of one person, or of everybody, before this one if it is given.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_latest_records(
+        &self,
+        practice: &PracticeName,
+        person: Option<&PersonId>,
+        before: i64,
+        most: u32,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let of = if person.is_some() {
+            " AND person = $4"
+        } else {
+            ""
+        };
+        let mut statement = Statement::new(format!(
+            "SELECT sequence, text FROM evidence WHERE practice = $1 AND sequence < $2{of}
+             ORDER BY sequence DESC LIMIT $3"
+        ))
+        .bind(practice.as_str())
+        .bind(before)
+        .bind(i64::from(most));
+        if let Some(person) = person {
+            statement = statement.bind(person.as_str());
+        }
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.number("sequence")?, row.text("text")?)))
+            .collect()
+    }
+}
+
+impl WriteTx {
+    /// Doors into a system whose last call or reading failed, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_failing_doors_into(
+        &mut self,
+        system: &SystemName,
+    ) -> Result<Vec<Door>, StoreError> {
+        let statement = Statement::new(format!(
+            "SELECT {} FROM door WHERE practice = $1 AND system = $2 AND failure IS NOT NULL
+             ORDER BY wanted, deadline, id{}",
+            door_columns!(),
+            self.dialect().lock_rows()
+        ))
+        .bind(self.practice().as_str())
+        .bind(system.as_str());
+        self.rows(statement).await?.iter().map(door_of).collect()
+    }
+}

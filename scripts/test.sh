@@ -176,6 +176,16 @@ run_tests() {
 
 run_demo() { cargo run --release --locked -- demo --once; }
 
+# Looks at each page of the console with a real browser.
+look_at_the_console() {
+  local packages=$CACHE/console
+  mkdir -p "$packages" && cp tests/console/package*.json "$packages" || return
+  (cd "$packages" && npm ci --silent --no-audit --no-fund) || return
+  NODE_PACKAGES=$packages/package.json node tests/console/look.mjs target/release/drawbridge
+}
+
+has_a_browser() { command -v node && command -v npm && [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }
+
 # Adds up the closing lines of all test binaries.
 count() {
   sed -n "s/^test result: .* \([0-9][0-9]*\) $1.*/\1/p" "$WORK/tests.log" 2>/dev/null \
@@ -249,7 +259,14 @@ main() {
     step "install the real systems (began at the start)" finish_install
   fi
   step "cargo test" run_tests
-  [ "$QUICK" = yes ] || step "demo" run_demo
+  if [ "$QUICK" = no ]; then
+    step "demo" run_demo
+    if has_a_browser >/dev/null; then
+      step "the console's pages, in a browser" look_at_the_console
+    else
+      leave_out "the console's pages in a browser, for want of node, npm or chromium (CHROMIUM names another)"
+    fi
+  fi
 
   print_summary
   [ "$FAILED" = no ]

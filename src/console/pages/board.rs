@@ -55,6 +55,8 @@ struct Card {
     open: usize,
     all: usize,
     next: String,
+    /// Who looks after the system of the most urgent door that somebody must see to.
+    ask: String,
     kind: &'static str,
 }
 
@@ -94,6 +96,10 @@ fn card(departure: &Departure, face: Option<&Face>, visit: &Visit) -> Card {
         open: departure.left(now),
         all: departure.doors.len(),
         next: next_try(&chips),
+        ask: chips
+            .iter()
+            .find(|chip| matches!(chip.kind, "bad" | "warn") && !chip.owner.is_empty())
+            .map_or_else(String::new, |chip| chip.owner.clone()),
         chips,
     }
 }

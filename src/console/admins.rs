@@ -70,7 +70,7 @@ pub async fn invite(
     Ok(Ok(link.text().expose_secret().to_owned()))
 }
 
-/// Sends somebody away: their sessions and links end at once. Answers whether there was somebody.
+/// Sends somebody away: their sessions and links end at once.
 ///
 /// # Errors
 /// When the archive cannot be written.

@@ -52,6 +52,7 @@ struct Practice {
     title: String,
     zone: TimeZone,
     close_within: Duration,
+    hold_for: Duration,
     sources: Vec<SourceName>,
     systems: Vec<SystemSettings>,
     break_glass: Vec<String>,
@@ -109,6 +110,7 @@ impl Office {
                 // Checked when the settings were read.
                 zone: TimeZone::get(&practice.time_zone).unwrap_or(TimeZone::UTC),
                 close_within: practice.close_within,
+                hold_for: practice.hold_for,
                 sources: practice
                     .sources
                     .iter()

@@ -59,8 +59,6 @@ pub(super) struct DoorView {
     residual: String,
     holds_ephi: bool,
     owner: String,
-    /// Whether somebody may sign for it now.
-    can_sign: bool,
     is_green: bool,
 }
 
@@ -119,7 +117,6 @@ impl DoorView {
             owner: settings
                 .and_then(|system| system.owner.clone())
                 .unwrap_or_default(),
-            can_sign: !is_green,
             is_green,
         }
     }

@@ -15,7 +15,7 @@ use super::{
     super::{
         admit::Visit,
         frame::{Frame, ok, see_other},
-        time::When,
+        time::{When, apart},
         trouble::{Answer, Happened},
         words::{self, Told},
     },
@@ -138,7 +138,7 @@ struct Depart {
     /// Doors that are open or may be.
     doors: Vec<DoorView>,
     has_left: bool,
-    hold_for: &'static str,
+    hold_for: String,
 }
 
 /// Names what closing everything would do, and asks.
@@ -162,7 +162,10 @@ pub(in super::super) async fn ask_to_depart(
             .map(|door| DoorView::new(door, &visit))
             .collect(),
         has_left: face.departed_at.is_some(),
-        hold_for: "until somebody approves a return",
+        hold_for: apart(
+            visit.now,
+            clock::after(visit.now, visit.practice().hold_for),
+        ),
     }))
 }
 

@@ -26,6 +26,9 @@ const DAYS: u32 = 180;
 /// The longest it may.
 const MOST_DAYS: u32 = 3_650;
 
+/// When it is time to make the next one.
+const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
+
 #[derive(Template)]
 #[template(path = "settings.html")]
 struct SettingsPage {
@@ -60,30 +63,22 @@ struct AdminRow {
 }
 
 fn token_row(token: &StoredToken, visit: &Visit) -> TokenRow {
+    let left = clock::between(visit.now, token.expires);
     let state = if token.revoked {
-        ("cross", "revoked".to_owned(), "idle")
-    } else if token.expires <= visit.now {
-        ("cross", "expired".to_owned(), "bad")
-    } else if clock::between(visit.now, token.expires) < Duration::from_secs(14 * 24 * 3_600) {
-        ("alert", "expires soon".to_owned(), "warn")
+        ("cross", "revoked", "idle")
+    } else if left.is_zero() {
+        ("cross", "expired", "bad")
+    } else if left < EXPIRES_SOON {
+        ("alert", "expires soon", "warn")
     } else {
-        ("check", "works".to_owned(), "good")
+        ("check", "works", "good")
     };
     TokenRow {
         id: token.id.to_string(),
         source: token.source.to_string(),
         expires: When::new(token.expires, visit),
-        works: !token.revoked && token.expires > visit.now,
-        state: (
-            state.0,
-            match state.1.as_str() {
-                "revoked" => "revoked",
-                "expired" => "expired",
-                "expires soon" => "expires soon",
-                _ => "works",
-            },
-            state.2,
-        ),
+        works: !token.revoked && !left.is_zero(),
+        state,
     }
 }
 

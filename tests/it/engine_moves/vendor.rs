@@ -95,9 +95,10 @@ pub struct State {
     pub air: Vec<Request>,
     /// Every changing request that came, in order.
     pub came: Vec<Came>,
-    /// The wish of each door that was applied last.
-    applied: BTreeMap<String, i64>,
-    /// Requests of an older wish that took effect after those of a newer one.
+    /// The request of each door that was applied last.
+    applied: BTreeMap<String, Came>,
+    /// Requests of an older wish that took effect after those of a newer one, and that wish. A close after
+    /// a close undoes nothing.
     pub went_back: Vec<(Came, i64)>,
     pub holds_next_reading: bool,
     readings: Vec<(Timestamp, oneshot::Sender<()>)>,
@@ -282,11 +283,15 @@ impl State {
 
     /// The request takes effect.
     fn apply(&mut self, request: &Request) -> Outcome {
-        let applied = self.applied.entry(request.what.door.clone()).or_default();
-        if *applied > request.what.generation {
-            self.went_back.push((request.what.clone(), *applied));
+        let what = &request.what;
+        let before = self.applied.get(&what.door).cloned();
+        let newer = before.filter(|before| before.generation > what.generation);
+        let are_closes = |newer: &Came| newer.action == what.action && what.action == Action::Close;
+        if !newer.as_ref().is_some_and(are_closes) {
+            let undone = newer.map(|newer| (what.clone(), newer.generation));
+            self.went_back.extend(undone);
+            self.applied.insert(what.door.clone(), what.clone());
         }
-        *applied = request.what.generation;
         let mut names = self.names(&request.subject);
         if request.what.action == Action::Open {
             names.truncate(1);

@@ -22,7 +22,7 @@ use crate::{
     intake::{Desk, FirstTries, Intake},
     policy::{Brake, Roles, SystemFacts},
     rounds::{Rounds, System, Systems, lookout::Lookout, systems::SystemOptions},
-    store::{Store, StoreError, WriteTx},
+    store::{SecondLedger, Store, StoreError, WriteTx},
 };
 
 /// Total time one call to a system may take.
@@ -296,12 +296,11 @@ impl Bridge {
         let systems = systems(settings, &in_force(settings, &store).await?)
             .map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
         warn_about_unapplied_roles(settings, &store).await?;
-        let rounds = Arc::new(Rounds::new(
-            store.clone(),
-            Arc::clone(&clock),
-            systems,
-            wake,
-        ));
+        let rounds = Rounds::new(store.clone(), Arc::clone(&clock), systems, wake);
+        let rounds = Arc::new(match settings.second_ledger()? {
+            Some(path) => rounds.with_second_ledger(Arc::new(SecondLedger::at(path))),
+            None => rounds,
+        });
         intake.first_tries_by(&first_tries(&rounds));
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
         Ok(Self {

@@ -21,7 +21,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Where the time was set to something else than it would have become.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Steps {
     now: Timestamp,
     running: Duration,

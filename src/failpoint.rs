@@ -33,12 +33,17 @@ pub enum Point {
     BeforeVerdict,
     /// What a reading proved is durable.
     AfterVerdict,
+    /// A close is on record in the second ledger, and nothing was sent.
+    AfterSecondRecord,
+    /// What the second ledger held is durable in the database, and stands in both.
+    AfterImport,
     /// Evidence is being written into a file.
     DuringExport,
 }
 
 impl Point {
-    /// Every point that a running bridge passes for each change; an export is a program of its own.
+    /// Every point that a running bridge passes for each change; the others are those of a database
+    /// that cannot be written, and an export is a program of its own.
     pub const OF_A_CHANGE: [Self; 13] = [
         Self::BodyRead,
         Self::BeforeCommit,
@@ -71,6 +76,8 @@ impl Point {
             Self::AfterResult => "after_result",
             Self::BeforeVerdict => "before_verdict",
             Self::AfterVerdict => "after_verdict",
+            Self::AfterSecondRecord => "after_second_record",
+            Self::AfterImport => "after_import",
             Self::DuringExport => "during_export",
         }
     }

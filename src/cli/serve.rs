@@ -12,7 +12,7 @@ use crate::{
     clock::SystemClock,
     config::Settings,
     lifecycle, listener,
-    store::{Dialect, ServerLock, StoreError},
+    store::{Dialect, SecondLedger, ServerLock, StoreError},
     telemetry, tls,
 };
 
@@ -44,9 +44,6 @@ impl Serve {
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
         let bridge = build(&settings).await?;
-        if bridge.store.dialect() == Dialect::Sqlite {
-            bridge.store.release_all_leases().await?;
-        }
         let missing = app::find_missing_systems(&settings, &bridge.store).await?;
         if !missing.is_empty() {
             return Err(CliError::Configuration(missing.join("\n")));
@@ -75,7 +72,7 @@ impl Serve {
 async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
     let began = Instant::now();
     loop {
-        match Bridge::build(settings, Arc::new(SystemClock)).await {
+        match build_now(settings).await {
             Err(error) if error.may_pass() && began.elapsed() < DATABASE_STARTS_WITHIN => {
                 warn!(why = %error, "the database does not answer yet: trying again");
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -83,6 +80,20 @@ async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
             done => return done,
         }
     }
+}
+
+/// Puts the bridge together, and brings over what was done while the database could not be written, before
+/// anything else is.
+async fn build_now(settings: &Settings) -> Result<Bridge, StoreError> {
+    let bridge = Bridge::build(settings, Arc::new(SystemClock)).await?;
+    if let Some(Err(error)) = bridge.rounds.second_ledger().map(SecondLedger::try_to_open) {
+        warn!(%error, "closes will wait for the database whenever it cannot be written");
+    }
+    if bridge.store.dialect() == Dialect::Sqlite {
+        bridge.store.release_all_leases().await?;
+    }
+    bridge.rounds.import_second_ledger().await?;
+    Ok(bridge)
 }
 
 /// The metrics, on a listener of their own, where one is asked for.

@@ -69,6 +69,7 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
     Settings {
         listen: listen(root, is_https),
         database: database(root, base_dir),
+        second_ledger: second_ledger(root, base_dir),
         tls,
         is_https,
         metrics_listen: root.find("metrics_listen"),
@@ -137,6 +138,17 @@ fn database(root: &Section<'_>, base_dir: &Path) -> Database {
         }
         _ => written.into_inner(),
     }
+}
+
+fn second_ledger(root: &Section<'_>, base_dir: &Path) -> Option<PathBuf> {
+    let written = root.find_at::<PathBuf>("second_ledger")?;
+    if let Some(Database::Url(url)) = root.find::<Database>("database")
+        && Dialect::of_url(&url) == Some(Dialect::Postgres)
+    {
+        let text = "`second_ledger` belongs to a SQLite database: take it out, PostgreSQL works without one";
+        root.note(&written.span(), text.to_owned());
+    }
+    Some(base_dir.join(written.into_inner()))
 }
 
 /// The path of a file that can be read now: better refused at the start than at the first handshake.
@@ -213,6 +225,23 @@ mod tests {
             panic!("a plain URL");
         };
         assert!(url.ends_with("/drawbridge.db"), "beside the file: {url}");
+    }
+
+    #[test]
+    fn the_second_ledger_is_beside_a_sqlite_database_unless_named() {
+        let path = |text: &str| load(text, "").unwrap().second_ledger().unwrap();
+
+        let beside = path("").unwrap();
+        let named = path("second_ledger = \"/mnt/other/second\"\n").unwrap();
+        let of_postgres = path("database = \"postgres://user@host/name\"\n");
+        let wrong =
+            "database = \"postgres://user@host/name\"\nsecond_ledger = \"/mnt/other/second\"\n";
+        let problems = problems(wrong);
+
+        assert!(beside.ends_with("drawbridge.db.second"), "{beside:?}");
+        assert_eq!(named, Path::new("/mnt/other/second"));
+        assert_eq!(of_postgres, None);
+        assert_eq!((problems.len(), problems[0].0), (1, 2), "{problems:?}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub use error::{ConfigError, Place, Problem};
 use crate::{
     ids::{PracticeName, SourceName, SubscriberName, SystemName},
     policy::{Category, Roles},
-    store::StoreError,
+    store::{StoreError, sqlite_path},
 };
 
 /// Settings that can be used.
@@ -48,6 +48,8 @@ pub struct Settings {
     /// The practices, in file order.
     pub practices: Vec<Practice>,
     database: Database,
+    /// The second ledger, where the file names it.
+    second_ledger: Option<PathBuf>,
 }
 
 /// Where the database is.
@@ -247,6 +249,23 @@ pub struct SystemSettings {
 }
 
 impl Settings {
+    /// Where calls are written down while the database cannot be: beside a SQLite database, unless the
+    /// file says otherwise. `None` for PostgreSQL: without it nobody can tell which bridge a door is for.
+    ///
+    /// # Errors
+    /// When the database's URL is a secret and its reference leads nowhere.
+    pub fn second_ledger(&self) -> Result<Option<PathBuf>, StoreError> {
+        let Some(database) = sqlite_path(&self.database_url()?) else {
+            return Ok(None);
+        };
+        let beside = || {
+            let mut name = database.into_os_string();
+            name.push(".second");
+            PathBuf::from(name)
+        };
+        Ok(Some(self.second_ledger.clone().unwrap_or_else(beside)))
+    }
+
     /// The database's URL.
     ///
     /// # Errors

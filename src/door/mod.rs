@@ -296,7 +296,8 @@ impl Door {
 }
 
 /// What one call to a connector is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Open the door.
     Open,
@@ -331,7 +332,7 @@ impl Action {
 }
 
 /// One call to a connector: written before the bytes leave, completed after.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,

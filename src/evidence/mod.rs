@@ -2,9 +2,11 @@
 //!
 //! - [`chain`]: records, and the hash that ties each to the one before
 //! - [`pack`]: one person's records as a file that verifies by itself, without the others' content
+//! - [`second`]: the lines of the second ledger, for calls made while the database cannot be written
 
 pub mod chain;
 pub mod pack;
+pub mod second;
 
 use jiff::Timestamp;
 use serde::Serialize;

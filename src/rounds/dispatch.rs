@@ -20,18 +20,22 @@ use super::{
     bell::Bell,
     call::{Kind, bounded},
     notes,
+    outage::Ahead,
     systems::{Place, System, Systems},
     work::{Job, announce, work},
 };
 use crate::{
-    clock::{Clock, Steps},
+    clock::{Clock, Step, Steps},
     door::Door,
     failpoint::{self, Point},
-    store::{Store, StoreError, WriteTx},
+    store::{SecondLedger, Store, StoreError, WriteTx, claims::Claimable},
 };
 
 /// How often the rounds look everywhere: a time may have come, and another bridge may have written.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Longest a claim waits for its turn to write: a close that is due does not wait with it.
+const TURN_WITHIN: Duration = Duration::from_secs(8);
 
 /// How long running calls may go on once the bridge is asked to stop.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -60,6 +64,10 @@ pub struct Rounds {
     look_every: Duration,
     /// Doors that reception handed over, until they were seen to.
     handed_over: TaskTracker,
+    /// Where calls are written down when the database takes nothing.
+    pub(super) second: Option<Arc<SecondLedger>>,
+    /// What was done so and the database does not know yet.
+    pub(super) ahead: Mutex<Ahead>,
 }
 
 impl Rounds {
@@ -77,6 +85,8 @@ impl Rounds {
             owner: uuid::Uuid::now_v7().to_string(),
             runtime: Mutex::default(),
             handed_over: TaskTracker::new(),
+            second: None,
+            ahead: Mutex::default(),
         }
     }
 
@@ -86,6 +96,19 @@ impl Rounds {
     pub const fn looking_every(mut self, pace: Duration) -> Self {
         self.look_every = pace;
         self
+    }
+
+    /// Has closes go on over a record in this file while the database cannot be written. Only for a
+    /// database that no other bridge works on: without a lease nobody else may be at a door.
+    #[must_use]
+    pub fn with_second_ledger(mut self, second: Arc<SecondLedger>) -> Self {
+        self.second = Some(second);
+        self
+    }
+
+    /// The second ledger, where there is one.
+    pub fn second_ledger(&self) -> Option<&SecondLedger> {
+        self.second.as_deref()
     }
 
     /// The systems that are called.
@@ -146,8 +169,24 @@ impl Rounds {
         }
     }
 
-    /// Claims what is due, as far as each system has places free, and starts working on it.
+    /// Claims what is due, as far as each system has places free, and starts working on it. While the
+    /// database cannot be written, closes go on without it.
     async fn dispatch(
+        self: &Arc<Self>,
+        running: &mut JoinSet<()>,
+        look: Look,
+    ) -> Result<(), StoreError> {
+        if !self.has_caught_up().await {
+            return self.close_without_the_database(running).await;
+        }
+        self.claim_everywhere(running, look).await?;
+        if self.store.is_in_trouble() {
+            self.close_without_the_database(running).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_everywhere(
         self: &Arc<Self>,
         running: &mut JoinSet<()>,
         look: Look,
@@ -178,6 +217,7 @@ impl Rounds {
                     running.spawn(Arc::clone(self).see_to(Arc::clone(system), job, place));
                 }),
                 Err(error) => {
+                    self.store.note_trouble(&error);
                     warn!(system.name = %system.name, %error, "could not claim doors of a system");
                 }
             }
@@ -188,13 +228,22 @@ impl Rounds {
     /// When somebody has set the clock, what waits for a time goes with it: what was sent may land for
     /// as long as before, and a retry comes when it would have.
     async fn follow_the_clock(&self) -> Result<(), StoreError> {
-        let step = {
+        let (before, step) = {
             let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-            steps.look(self.clock.as_ref())
+            (steps.clone(), steps.look(self.clock.as_ref()))
         };
         let Some(step) = step else {
             return Ok(());
         };
+        let written = self.have_all_follow(step).await;
+        if written.is_err() {
+            // It is found again at the next look.
+            *self.steps.lock().unwrap_or_else(PoisonError::into_inner) = before;
+        }
+        written
+    }
+
+    async fn have_all_follow(&self, step: Step) -> Result<(), StoreError> {
         warn!(expected = %step.expected, found = %step.found,
             "the clock was set: what waits goes with it, and the evidence says so");
         for practice in self.systems.practices() {
@@ -209,12 +258,17 @@ impl Rounds {
     /// Takes as many due doors of a system as it has places free, each with its place, and writes down
     /// the calls they are due for.
     async fn claim(&self, system: &System) -> Result<Vec<(Job, Place)>, StoreError> {
+        if self.store.is_in_trouble() {
+            // Another system's claim has just found out; this one would wait as long.
+            return Ok(Vec::new());
+        }
         let places: Vec<Place> = std::iter::from_fn(|| system.place()).collect();
         let Some(most) = u32::try_from(places.len()).ok().filter(|most| *most > 0) else {
             return Ok(Vec::new());
         };
         failpoint::pass(Point::BeforeClaim);
-        let mut tx = self.store.begin(&system.practice, self.clock.now()).await?;
+        let turn = self.store.begin(&system.practice, self.clock.now());
+        let mut tx = in_turn(turn).await?;
         let jobs = self.claim_in(&mut tx, system, most).await?;
         if jobs.is_empty() {
             // Nothing to make durable: nobody waits for the disk.
@@ -231,11 +285,17 @@ impl Rounds {
         system: &System,
         most: u32,
     ) -> Result<Vec<Job>, StoreError> {
-        let is_unreachable = system.breaker().is_open();
+        let which = if system.breaker().is_open() {
+            Claimable::FirstTries
+        } else if self.may_open() {
+            Claimable::All
+        } else {
+            Claimable::Closes
+        };
         // Before looking: what is noted from now on is looked for again.
         system.note_backlog(false);
         let doors = tx
-            .claim_doors(&self.owner, &system.name, most, is_unreachable)
+            .claim_doors(&self.owner, &system.name, most, which)
             .await?;
         failpoint::pass(Point::AfterClaim);
         if doors.len() == most as usize {
@@ -321,7 +381,7 @@ impl Rounds {
         self.wake.notify_one();
     }
 
-    fn probe_unreachable_systems(self: &Arc<Self>, running: &mut JoinSet<()>) {
+    pub(super) fn probe_unreachable_systems(self: &Arc<Self>, running: &mut JoinSet<()>) {
         let now = self.clock.now();
         for system in self.systems.iter() {
             if system.breaker().take_probe(now) {
@@ -355,6 +415,11 @@ impl Rounds {
     /// Makes due what waited for this system.
     pub(super) async fn wake_waiting_doors(&self, system: &System) {
         let now = self.clock.now();
+        self.ahead().make_due(system, now);
+        if self.store.is_in_trouble() {
+            self.wake.notify_one();
+            return;
+        }
         match self
             .store
             .make_waiting_doors_due(&system.practice, &system.name, now)
@@ -370,4 +435,17 @@ impl Rounds {
             }
         }
     }
+}
+
+/// Waits for the turn to write, and not for ever.
+pub(super) async fn in_turn<T>(
+    turn: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(TURN_WITHIN, turn)
+        .await
+        .unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(
+                "whoever writes does not come to an end".to_owned(),
+            ))
+        })
 }

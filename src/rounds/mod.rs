@@ -4,6 +4,7 @@
 //! - [`dispatch`]: who works on what, and when
 //! - `work`: one door: the call, the reading, and what is written of both
 //! - [`lookout`]: all that the office may see and ask of the systems
+//! - `outage`, `late`: closes while the database cannot be written, and how they come into it later
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
 //! - `bell`: what bridges over one database tell each other
@@ -12,8 +13,10 @@ mod bell;
 pub mod breaker;
 mod call;
 pub mod dispatch;
+mod late;
 pub mod lookout;
 mod notes;
+mod outage;
 pub mod retry;
 pub mod systems;
 mod work;

@@ -71,6 +71,25 @@ pub(super) fn completed(
     )
 }
 
+/// The same of something that was written into the second ledger when it happened.
+pub(super) fn late(mut entry: Entry) -> Entry {
+    let first = json!("second_ledger");
+    entry.detail.insert("written_first_in".to_owned(), first);
+    entry
+}
+
+/// What was done while the database could not be written is on record now.
+pub(super) fn caught_up(records: usize, at: Timestamp) -> Entry {
+    Entry {
+        at,
+        who: BRIDGE.to_owned(),
+        what: "second_ledger.imported",
+        person: None,
+        system: None,
+        detail: Map::from_iter([("records".to_owned(), json!(records))]),
+    }
+}
+
 /// A reading, what it proved, and how it was made.
 pub(super) fn read(
     door: &Door,

@@ -62,17 +62,7 @@ pub(super) fn announce(tx: &mut WriteTx, owner: &str, system: &System, door: Doo
             attempt: None,
         };
     }
-    let answer_by = clock::after(tx.now(), system.call_timeout);
-    let attempt = Attempt {
-        id: AttemptId::generate(),
-        generation: door.generation,
-        action: Action::towards(&door.wanted),
-        round: door.round,
-        fence: door.fence,
-        started: tx.now(),
-        answer_by,
-        may_land_until: clock::after(answer_by, system.settle),
-    };
+    let attempt = attempt(system, &door, tx.now());
     door.tries += 1;
     tx.hold(&door, owner);
     tx.record_attempt(&door, &attempt);
@@ -81,6 +71,21 @@ pub(super) fn announce(tx: &mut WriteTx, owner: &str, system: &System, door: Doo
     Job {
         door,
         attempt: Some(attempt),
+    }
+}
+
+/// The call a door is due for.
+pub(super) fn attempt(system: &System, door: &Door, started: Timestamp) -> Attempt {
+    let answer_by = clock::after(started, system.call_timeout);
+    Attempt {
+        id: AttemptId::generate(),
+        generation: door.generation,
+        action: Action::towards(&door.wanted),
+        round: door.round,
+        fence: door.fence,
+        started,
+        answer_by,
+        may_land_until: clock::after(answer_by, system.settle),
     }
 }
 
@@ -127,7 +132,11 @@ pub(super) async fn work(
     };
     let held = door.clone();
     match write_both(rounds, system, &mut door, &call, seen).await {
-        Err(error) if error.may_pass() => door = held,
+        Err(error) if error.may_pass() && rounds.second.is_none() => door = held,
+        Err(error) => {
+            rounds.keep_answer(system, held, &call, &error);
+            return Err(error);
+        }
         done => return done,
     }
     // The answer is kept; the system is read anew.
@@ -144,15 +153,19 @@ pub(super) async fn work(
 }
 
 /// A call that was made, or is void.
-struct Call {
-    attempt: Attempt,
-    answer: Result<Outcome, CallError>,
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) attempt: Attempt,
+    pub(super) answer: Result<Outcome, CallError>,
     /// When that was known.
-    at: Timestamp,
+    pub(super) at: Timestamp,
+    /// Whether that was written into the second ledger then.
+    pub(super) is_late: bool,
 }
 
 impl Call {
-    fn count(&self, door: &Door) {
+    /// Counts it, once.
+    pub(super) fn count(&self, door: &Door) {
         let completion = completion_of(&self.answer);
         let result = completion
             .failure
@@ -185,15 +198,11 @@ async fn call(
 ) -> Result<Call, StoreError> {
     // The last look before bytes leave: a newer wish voids this one.
     if !rounds.store.holds(door, &rounds.owner).await? {
-        let void = CallError::new(
-            FailureClass::Retryable,
-            Finality::NotSent,
-            "a newer wish came first",
-        );
         return Ok(Call {
             attempt,
-            answer: Err(void),
+            answer: Err(void()),
             at: rounds.clock.now(),
+            is_late: false,
         });
     }
     // A worker that was held up since it wrote the attempt has only what is left of its time.
@@ -209,10 +218,20 @@ async fn call(
         attempt,
         at: rounds.clock.now(),
         answer,
+        is_late: false,
     })
 }
 
-async fn send(
+/// The answer of a call that was not made.
+pub(super) fn void() -> CallError {
+    CallError::new(
+        FailureClass::Retryable,
+        Finality::NotSent,
+        "a newer wish came first",
+    )
+}
+
+pub(super) async fn send(
     system: &System,
     door: &Door,
     subject: Subject,
@@ -269,21 +288,29 @@ async fn write_call(
     system: &System,
     door: &mut Door,
     call: &Call,
-    mut was_tried: bool,
+    was_tried: bool,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
     let held = door.clone();
-    for wait in WRITE_AGAIN {
-        match try_to_write_call(rounds, system, door, call, was_tried).await {
-            Err(error) if error.may_pass() => {
-                warn!(system.name = %system.name, %error, "could not write down what became of a call: trying again");
-                *door = held.clone();
-                was_tried = true;
-                tokio::time::sleep(wait).await;
-            }
-            done => return done,
-        }
+    // A second ledger takes the answer at once.
+    let waits = match rounds.second {
+        Some(_) => &[][..],
+        None => &WRITE_AGAIN[..],
+    };
+    let mut written = try_to_write_call(rounds, system, door, call, was_tried).await;
+    for wait in waits {
+        let error = match &written {
+            Err(error) if error.may_pass() => error,
+            _ => break,
+        };
+        warn!(system.name = %system.name, %error, "could not write down what became of a call: trying again");
+        tokio::time::sleep(*wait).await;
+        *door = held.clone();
+        written = try_to_write_call(rounds, system, door, call, true).await;
     }
-    try_to_write_call(rounds, system, door, call, was_tried).await
+    if let Err(error) = &written {
+        rounds.keep_answer(system, held, call, error);
+    }
+    written
 }
 
 async fn try_to_write_call(
@@ -371,42 +398,67 @@ async fn conclude(
     (door, holds): (&mut Door, bool),
     call: &Call,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
+    let own = complete(tx, door, call).await?;
+    if !holds && completion_of(&call.answer).resolved {
+        // A newer wish waits for this one to land, and it may just have undone what that one did.
+        tx.read_again(&door.id);
+    }
+    Ok(follow(system, door, &call.answer, call.at).then_some(own))
+}
+
+/// Writes down what became of a call. Answers the door's accounts among those returned.
+pub(super) async fn complete(
+    tx: &mut WriteTx,
+    door: &Door,
+    call: &Call,
+) -> Result<Vec<AccountId>, StoreError> {
     let Call {
         attempt,
         answer,
         at,
+        is_late,
     } = call;
     let completion = completion_of(answer);
-    tx.complete_attempt(&attempt.id, &completion);
-    tx.record(notes::completed(door, attempt, &completion, *at));
-    if !holds && completion.resolved {
-        // A newer wish waits for this one to land, and it may just have undone what that one did.
-        tx.read_again(&door.id);
+    let entry = notes::completed(door, attempt, &completion, *at);
+    if *is_late {
+        tx.complete_attempt(&attempt.id, &completion, *at);
+        tx.record(notes::late(entry));
+    } else {
+        tx.complete_attempt(&attempt.id, &completion, tx.now());
+        tx.record(entry);
     }
-    let (own, goes_on) = match answer {
-        Ok(outcome) => {
-            let foreign = own_accounts(tx, door, &outcome.accounts, *at).await?;
-            let mut own = outcome.accounts.clone();
-            own.retain(|account| !foreign.contains(account));
-            door.after_answer(outcome, *at);
-            let goes_on = match outcome.failure() {
-                Some(failure) => {
-                    door.due = Due::Act;
-                    fail(system, door, failure, *at)
-                }
-                None if system.capabilities.read_back || outcome.change == Change::NoAccount => {
-                    true
-                }
-                None => {
-                    door.after_answer_that_cannot_be_read_back();
-                    false
-                }
-            };
-            (own, goes_on)
-        }
-        Err(error) => (Vec::new(), fail(system, door, error, *at)),
+    let Ok(outcome) = answer else {
+        return Ok(Vec::new());
     };
-    Ok(goes_on.then_some(own))
+    let foreign = own_accounts(tx, door, &outcome.accounts, *at).await?;
+    let mut own = outcome.accounts.clone();
+    own.retain(|account| !foreign.contains(account));
+    Ok(own)
+}
+
+/// What becomes of a door by an answer. Answers whether a reading follows.
+pub(super) fn follow(
+    system: &System,
+    door: &mut Door,
+    answer: &Result<Outcome, CallError>,
+    at: Timestamp,
+) -> bool {
+    let outcome = match answer {
+        Ok(outcome) => outcome,
+        Err(error) => return fail(system, door, error, at),
+    };
+    door.after_answer(outcome, at);
+    match outcome.failure() {
+        Some(failure) => {
+            door.due = Due::Act;
+            fail(system, door, failure, at)
+        }
+        None if system.capabilities.read_back || outcome.change == Change::NoAccount => true,
+        None => {
+            door.after_answer_that_cannot_be_read_back();
+            false
+        }
+    }
 }
 
 /// Takes in a failed call. Answers whether the system is read all the same: it answered, and somebody
@@ -584,7 +636,7 @@ async fn own_accounts(
 }
 
 /// Tells the breaker, and makes waiting doors due when the system answers again.
-async fn note_reach(rounds: &Rounds, system: &System, failure: Option<&CallError>) {
+pub(super) async fn note_reach(rounds: &Rounds, system: &System, failure: Option<&CallError>) {
     let now = rounds.clock.now();
     let is_back = match failure {
         Some(failure) => {

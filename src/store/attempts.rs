@@ -132,15 +132,14 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Records what became of an attempt, whoever holds the door by now.
-    pub fn complete_attempt(&mut self, id: &AttemptId, completion: &Completion) {
+    /// Records what became of an attempt and when that was known, whoever holds the door by now.
+    pub fn complete_attempt(&mut self, id: &AttemptId, completion: &Completion, at: Timestamp) {
         let practice = self.practice().as_str().to_owned();
-        let now = clock::to_text(self.now());
         let statement = Statement::new(
             "UPDATE attempt SET finished = $1, resolved = $2, result = $3, failure = $4, failure_text = $5,
                  blocked = $6, sessions_ended = $7, receipts = $8 WHERE practice = $9 AND id = $10",
         )
-        .bind(now)
+        .bind(clock::to_text(at))
         .bind(i64::from(completion.resolved))
         .bind(completion.result)
         .bind(completion.failure.as_ref().map(|(class, _)| *class))

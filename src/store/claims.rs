@@ -26,7 +26,19 @@ pub(super) fn lease() -> Duration {
 }
 
 /// How long a close waits for an unreachable system's probe before it is tried all the same.
-const LONG_WAIT: Duration = Duration::from_secs(15 * 60);
+pub const LONG_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// Which due doors of a system may be claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimable {
+    /// All of them.
+    All,
+    /// Closed ones: nothing is opened now.
+    Closes,
+    /// The system is unreachable: closes that were never tried, and those that have waited for a
+    /// quarter of an hour, for its probe may be wrong.
+    FirstTries,
+}
 
 impl Store {
     /// Systems with work that is due and not being done, most urgent first, and how much of it.
@@ -121,9 +133,7 @@ impl WriteTx {
     /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
     ///
     /// Closes come first. An open waits until each of the person's closes was tried once, and after a
-    /// restore until somebody signs. While the system `is_unreachable`, everything waits for its probe
-    /// but closes that were never tried, and those that have waited for a quarter of an hour: the probe
-    /// may be wrong.
+    /// restore until somebody signs.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -132,8 +142,9 @@ impl WriteTx {
         owner: &str,
         system: &SystemName,
         most: u32,
-        is_unreachable: bool,
+        which: Claimable,
     ) -> Result<Vec<Door>, StoreError> {
+        let is_unreachable = which == Claimable::FirstTries;
         let closes = if is_unreachable {
             "d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
         } else {
@@ -143,7 +154,7 @@ impl WriteTx {
             .claim_where(closes, owner, system, most, is_unreachable)
             .await?;
         let left = most.saturating_sub(u32::try_from(doors.len()).unwrap_or(u32::MAX));
-        if left > 0 && !is_unreachable {
+        if left > 0 && which == Claimable::All {
             let opens = format!(
                 "d.wanted = 'open' AND d.next_try >= $6 AND (d.due = 'read' OR (NOT EXISTS (
                      SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person

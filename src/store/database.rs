@@ -5,6 +5,7 @@ mod sqlite;
 
 use std::{sync::Arc, time::Duration};
 
+pub(super) use sqlite::at_length;
 use sqlx::{Executor as _, PgPool, migrate::MigrateError, postgres::PgPoolOptions};
 
 use super::{

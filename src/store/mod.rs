@@ -7,6 +7,7 @@
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`], [`returns`]: the ledger, cases, and returns that wait
 //! - [`moves`]: what moved since the last start: systems, and the database itself
+//! - [`second_ledger`], [`outage`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
@@ -29,12 +30,14 @@ mod kept_tokens;
 mod line;
 mod lower;
 pub mod moves;
+pub mod outage;
 pub mod persons;
 pub mod records;
 pub mod resources;
 pub mod returns;
 mod row;
 pub mod search;
+pub mod second_ledger;
 mod statement;
 pub mod tokens;
 #[cfg(test)]
@@ -66,6 +69,7 @@ use self::{
 pub use self::{
     dialect::Dialect,
     search::{Found, Search, Start},
+    second_ledger::SecondLedger,
     tokens::StoredToken,
     write::WriteTx,
 };
@@ -286,11 +290,7 @@ impl Store {
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.rows(Statement::new("SELECT 1 AS one")).await?;
-        if self.is_in_trouble.load(Ordering::Relaxed) {
-            self.try_to_write().await?;
-            self.is_in_trouble.store(false, Ordering::Relaxed);
-        }
-        Ok(())
+        self.try_again().await
     }
 
     /// Whether the last change could not be written.
@@ -298,7 +298,20 @@ impl Store {
         self.is_in_trouble.load(Ordering::Relaxed)
     }
 
-    fn note_trouble(&self, error: &StoreError) {
+    /// After a change could not be written: tries whether one can be now.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn try_again(&self) -> Result<(), StoreError> {
+        if self.is_in_trouble() {
+            self.try_to_write().await?;
+            self.is_in_trouble.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Takes in that something could not be written.
+    pub fn note_trouble(&self, error: &StoreError) {
         if matches!(error, StoreError::Unavailable(_)) {
             self.is_in_trouble.store(true, Ordering::Relaxed);
         }

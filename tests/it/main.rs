@@ -41,6 +41,7 @@ mod scim_lists;
 mod scim_raw;
 #[cfg(feature = "real-systems")]
 mod scim_suites;
+mod second_ledger;
 mod store_faults;
 mod store_suite;
 mod support;

@@ -14,7 +14,7 @@ use drawbridge::{
     ids::{PersonId, UserId},
     intake::ChangeError,
     people::Change,
-    store::{Search, Start, StoreError, doors::Lease},
+    store::{Search, Start, StoreError, claims::Claimable, doors::Lease},
 };
 
 use crate::support::{TestApp, person};
@@ -288,7 +288,10 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
         async move {
             let mut tx = store.begin(practice, now).await.unwrap();
             let owner = format!("worker-{worker}");
-            let doors = tx.claim_doors(&owner, ehr, 4, false).await.unwrap();
+            let doors = tx
+                .claim_doors(&owner, ehr, 4, Claimable::All)
+                .await
+                .unwrap();
             tx.commit().await.unwrap();
             doors
         }
@@ -311,7 +314,9 @@ async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &Test
         let (store, practice, now) = (app.store.clone(), app.practice(), app.clock.now());
         tokio::spawn(async move {
             let mut tx = store.begin(&practice, now).await?;
-            let doors = tx.claim_doors("worker", &"ehr".into(), 4, false).await?;
+            let doors = tx
+                .claim_doors("worker", &"ehr".into(), 4, Claimable::All)
+                .await?;
             tx.commit().await?;
             Ok::<_, StoreError>(doors)
         })

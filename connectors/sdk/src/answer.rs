@@ -15,7 +15,7 @@ use crate::{
 ///
 /// A close reports three things separately: `blocked` and `sessions_ended` here, and the reading
 /// that [`crate::Connector::observe`] makes afterwards.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether anything was changed by this call.
     pub change: Change,
@@ -68,7 +68,8 @@ pub enum Change {
 }
 
 /// What became of one part of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The system's final answer says it is done.
     Done,

@@ -88,7 +88,7 @@ pub enum Finality {
 ///
 /// `Display` is one plain sentence for a person, lower case, without a final stop, ending with the
 /// way out. It holds no secret, no name of a person and no body of the system.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct CallError {
     /// What kind of failure.
     pub class: FailureClass,

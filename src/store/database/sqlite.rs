@@ -300,7 +300,7 @@ fn owned(value: ValueRef<'_>) -> Option<Value> {
 }
 
 /// Does what may take long. Where the runtime has several threads, this one's other tasks go on.
-fn at_length<T>(work: impl FnOnce() -> T) -> T {
+pub(in crate::store) fn at_length<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),

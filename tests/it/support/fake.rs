@@ -37,6 +37,8 @@ pub struct State {
     pub cannot_be_read: bool,
     /// The next open waits here before it takes effect, as a slow system does.
     pub gate: Option<Arc<Notify>>,
+    /// The next close waits here before it takes effect.
+    pub close_gate: Option<Arc<Notify>>,
     /// The next reading waits here after it has looked.
     pub read_gate: Option<Arc<Notify>>,
 }
@@ -63,6 +65,7 @@ impl Default for State {
             residual: Vec::new(),
             cannot_be_read: false,
             gate: None,
+            close_gate: None,
             read_gate: None,
         }
     }
@@ -143,6 +146,13 @@ impl FakeSystem {
     pub fn hold_next_open(&self) -> Arc<Notify> {
         let gate = Arc::new(Notify::new());
         self.state().gate = Some(Arc::clone(&gate));
+        gate
+    }
+
+    /// The next close takes effect only when the gate is rung.
+    pub fn hold_next_close(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        self.state().close_gate = Some(Arc::clone(&gate));
         gate
     }
 
@@ -299,8 +309,15 @@ impl Connector for FakeSystem {
     }
 
     async fn close(&self, call: &CloseCall) -> Result<Outcome, CallError> {
+        let gate = {
+            let mut state = self.state();
+            state.note("close", &call.subject);
+            state.close_gate.take()
+        };
+        if let Some(gate) = gate {
+            gate.notified().await;
+        }
         let mut state = self.state();
-        state.note("close", &call.subject);
         if let Some(error) = state.failures.pop_front() {
             return Err(error);
         }

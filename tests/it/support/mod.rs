@@ -19,7 +19,7 @@ use drawbridge::{
     },
     people::Attributes,
     rounds::{Rounds, System, Systems, systems::SystemOptions},
-    store::{Store, StoreError, WriteTx},
+    store::{SecondLedger, Store, StoreError, WriteTx, claims::Claimable},
 };
 use drawbridge_sdk::Way;
 use fake::FakeSystem;
@@ -115,12 +115,12 @@ impl TestApp {
             .into_iter()
             .map(|name| (name, FakeSystem::default()))
             .collect();
-        let rounds = Arc::new(Rounds::new(
-            store.clone(),
-            shared,
-            systems_of(&settings, &fakes),
-            wake,
-        ));
+        let systems = systems_of(&settings, &fakes);
+        let rounds = Rounds::new(store.clone(), shared, systems, wake);
+        let rounds = Arc::new(match second_ledger(&settings) {
+            Some(second) => rounds.with_second_ledger(second),
+            None => rounds,
+        });
         Self {
             store,
             intake,
@@ -230,6 +230,15 @@ impl TestApp {
         Running { stop, rounds }
     }
 
+    /// The rounds of a bridge that is started after this one died.
+    pub fn next_rounds(&self) -> Arc<Rounds> {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let systems = systems_of(&self.settings, &self.systems);
+        let rounds = Rounds::new(self.store.clone(), clock, systems, Arc::new(Notify::new()));
+        let second = second_ledger(&self.settings).expect("a second ledger");
+        Arc::new(rounds.with_second_ledger(second))
+    }
+
     /// Lets other tasks go on until this is so.
     pub async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         while !is_so(self) {
@@ -273,7 +282,9 @@ impl TestApp {
     /// Claims what is due in one system, as a worker does.
     pub async fn claim(&self, system: &str) -> Vec<Door> {
         let mut tx = self.begin().await;
-        let doors = tx.claim_doors("worker", &system.into(), 8, false).await;
+        let doors = tx
+            .claim_doors("worker", &system.into(), 8, Claimable::All)
+            .await;
         tx.commit().await.expect("a claim");
         doors.expect("a claim")
     }
@@ -353,6 +364,12 @@ impl TestApp {
             })
             .collect()
     }
+}
+
+/// The file beside the database.
+fn second_ledger(settings: &Settings) -> Option<Arc<SecondLedger>> {
+    let path = settings.second_ledger().expect("a database");
+    path.map(|path| Arc::new(SecondLedger::at(path)))
 }
 
 /// Rounds that run beside the test, as those of a server do, until they are stopped.

@@ -1,0 +1,295 @@
+//! What the rounds do while the database cannot be written: closes that are due go out on a record in the
+//! second ledger, at the pace they would have, and opens wait (rule R2).
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use super::{
+    dispatch::{Rounds, in_turn},
+    late::Late,
+    systems::{Place, System},
+    work::{Call, attempt, follow, note_reach, send, void},
+};
+use crate::{
+    clock,
+    door::{Door, Due},
+    failpoint::{self, Point},
+    ids::DoorId,
+    store::{SecondLedger, StoreError, claims::LONG_WAIT},
+};
+
+/// How long a door is left alone when nothing could be written about it anywhere.
+const UNWRITTEN: Duration = Duration::from_secs(5);
+
+/// Doors as they are, where the database does not say so yet.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    doors: HashMap<DoorId, Kept>,
+    /// What was said of it last, so that it is said once.
+    said: String,
+}
+
+#[derive(Debug)]
+struct Kept {
+    door: Door,
+    is_under_way: bool,
+}
+
+impl Ahead {
+    /// Takes a door that the database calls due, if it is due in truth. Whoever gets it makes a call.
+    fn take(&mut self, found: &Door, now: Timestamp, is_unreachable: bool) -> Option<Door> {
+        let kept = self.doors.entry(found.id.clone()).or_insert_with(|| Kept {
+            door: found.clone(),
+            is_under_way: false,
+        });
+        if kept.door.generation != found.generation {
+            *kept = Kept {
+                door: found.clone(),
+                is_under_way: false,
+            };
+        }
+        let Kept { door, is_under_way } = kept;
+        let waited_since = now.checked_sub(LONG_WAIT).unwrap_or(Timestamp::MIN);
+        let is_due = door.due == Due::Act
+            && door.next_try.is_some_and(|next| {
+                next <= now && (!is_unreachable || door.tries == 0 || next <= waited_since)
+            });
+        if *is_under_way || !is_due {
+            return None;
+        }
+        *is_under_way = true;
+        door.fence = door.fence.max(found.fence) + 1;
+        door.tries += 1;
+        Some(door.clone())
+    }
+
+    /// Keeps what became of a door.
+    fn done(&mut self, door: Door) {
+        let is_newer = |kept: &Kept| kept.door.fence > door.fence;
+        if !self.doors.get(&door.id).is_some_and(is_newer) {
+            let kept = Kept {
+                door: door.clone(),
+                is_under_way: false,
+            };
+            self.doors.insert(door.id, kept);
+        }
+    }
+
+    /// Nothing was sent: it is tried again in a moment.
+    fn give_back(&mut self, door: Door, now: Timestamp) {
+        self.done(Door {
+            tries: door.tries - 1,
+            next_try: Some(clock::after(now, UNWRITTEN)),
+            ..door
+        });
+    }
+
+    /// Makes due what waits for a system.
+    pub(super) fn make_due(&mut self, system: &System, now: Timestamp) {
+        let waits = |door: &Door| {
+            door.practice == system.practice
+                && door.system == system.name
+                && door.next_try > Some(now)
+                && door.failure.is_some()
+        };
+        for kept in self.doors.values_mut().filter(|kept| waits(&kept.door)) {
+            kept.door.next_try = Some(now);
+        }
+    }
+
+    /// Whether this process waits for the answer of a call made under this fence.
+    pub(super) fn is_under_way(&self, door: &DoorId, fence: i64) -> bool {
+        let kept = self.doors.get(door);
+        kept.is_some_and(|kept| kept.is_under_way && kept.door.fence == fence)
+    }
+
+    /// The database says it all now, but for what is under way. Answers whether it was said that it
+    /// does not.
+    fn forget(&mut self) -> bool {
+        self.doors.retain(|_, kept| kept.is_under_way);
+        !std::mem::take(&mut self.said).is_empty()
+    }
+}
+
+impl Rounds {
+    pub(super) fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the database takes what is written, and knows all that was done without it.
+    pub(super) async fn has_caught_up(&self) -> bool {
+        let second = self.second.as_deref();
+        let is_behind = second.is_some_and(SecondLedger::holds_records);
+        if !self.store.is_in_trouble() && !is_behind {
+            return true;
+        }
+        let done = match in_turn(self.store.try_again()).await {
+            Ok(()) => self.import_second_ledger().await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => {
+                if self.ahead().forget() {
+                    info!("the database takes what is written again");
+                }
+                true
+            }
+            Err(error) => {
+                self.store.note_trouble(&error);
+                self.say(format!(
+                    "the database cannot be written ({error}): closes go on over the second ledger where there is one, \
+                     and nothing is opened"
+                ));
+                false
+            }
+        }
+    }
+
+    /// Whether anything may be opened now. Not while a close may be on its way that the database does
+    /// not know: an open would be called proved too early (rule R6).
+    pub(super) fn may_open(&self) -> bool {
+        let second = self.second.as_deref();
+        !second.is_some_and(SecondLedger::holds_records)
+    }
+
+    /// Closes what is due, each on a record in the second ledger.
+    pub(super) async fn close_without_the_database(
+        self: &Arc<Self>,
+        running: &mut JoinSet<()>,
+    ) -> Result<(), StoreError> {
+        let Some(second) = &self.second else {
+            return Ok(());
+        };
+        if second.is_writable() {
+            self.probe_unreachable_systems(running);
+        }
+        let now = self.clock.now();
+        for found in self.store.find_due_closes(now).await? {
+            let Some(system) = self.systems.get(&found.practice, &found.system) else {
+                continue;
+            };
+            let Some(place) = system.place() else {
+                continue;
+            };
+            let is_unreachable = system.breaker().is_open();
+            let taken = self.ahead().take(&found, now, is_unreachable);
+            if let Some(door) = taken {
+                let (rounds, system) = (Arc::clone(self), Arc::clone(system));
+                let second = Arc::clone(second);
+                running.spawn(async move {
+                    rounds
+                        .see_to_late(&second, &system, &found, door, place)
+                        .await;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn see_to_late(
+        &self,
+        second: &SecondLedger,
+        system: &System,
+        found: &Door,
+        door: Door,
+        place: Place,
+    ) {
+        match self.close_late(second, system, found, door.clone()).await {
+            Ok(door) => self.ahead().done(door),
+            Err(error) => {
+                self.ahead().give_back(door, self.clock.now());
+                self.store.note_trouble(&error);
+                self.say(format!(
+                    "a close is due and can be written down nowhere ({error}), so nothing is called: make room, or see to \
+                     the disk"
+                ));
+            }
+        }
+        drop(place);
+        self.wake.notify_one();
+    }
+
+    /// Makes one call that the second ledger knows of. Answers the door as it is then.
+    ///
+    /// # Errors
+    /// When nothing was sent, because that could not be written down.
+    async fn close_late(
+        &self,
+        second: &SecondLedger,
+        system: &System,
+        found: &Door,
+        mut door: Door,
+    ) -> Result<Door, StoreError> {
+        let subject = self
+            .store
+            .find_subject(&door.practice, &door.person, &door.id)
+            .await?;
+        let attempt = attempt(system, &door, self.clock.now());
+        second.append(&Late::sent(&door, &attempt))?;
+        failpoint::pass(Point::AfterSecondRecord);
+        // The last look: the database may be back, and somebody have wished or claimed the door anew.
+        let stands = self.store.is_unchanged(found).await.unwrap_or(false);
+        let answer = if stands {
+            let left = clock::between(self.clock.now(), attempt.answer_by);
+            send(system, &door, subject, left).await
+        } else {
+            Err(void())
+        };
+        if stands {
+            let failure = match &answer {
+                Ok(outcome) => outcome.failure(),
+                Err(error) => Some(error),
+            };
+            note_reach(self, system, failure).await;
+        }
+        let call = Call {
+            attempt,
+            answer,
+            at: self.clock.now(),
+            is_late: true,
+        };
+        call.count(&door);
+        if let Err(error) = second.append(&Late::over(&door, &call)) {
+            warn!(door.id = %door.id, %error,
+                "what became of a call could not be written down: it counts as one that may still take effect");
+        }
+        follow(system, &mut door, &call.answer, call.at);
+        Ok(door)
+    }
+
+    /// Keeps what became of a call that the database knows of and whose end it does not take.
+    pub(super) fn keep_answer(&self, system: &System, door: Door, call: &Call, error: &StoreError) {
+        self.store.note_trouble(error);
+        let Some(second) = self
+            .second
+            .as_deref()
+            .filter(|_| matches!(error, StoreError::Unavailable(_)))
+        else {
+            return;
+        };
+        if let Err(error) = second.append(&Late::over(&door, call)) {
+            self.store.note_trouble(&error);
+            warn!(door.id = %door.id, %error,
+                "what became of a call could not be written down: it counts as one that may still take effect");
+        }
+        let mut door = door;
+        follow(system, &mut door, &call.answer, call.at);
+        self.ahead().done(door);
+    }
+
+    /// Says something about the database once.
+    fn say(&self, text: String) {
+        let mut ahead = self.ahead();
+        if ahead.said != text {
+            warn!("{text}");
+            ahead.said = text;
+        }
+    }
+}

@@ -333,6 +333,9 @@ impl Bridge {
             if let Err(error) = self.store.note_progress().await {
                 tracing::warn!(%error, "could not note how far the ledgers have come: a restore may go unnoticed");
             }
+            if self.store.look_for_room() {
+                tracing::info!("the disk of the database has room again: everything goes on");
+            }
             tokio::select! {
                 () = tokio::time::sleep(REPLAN_EVERY) => {}
                 _ = stopping.changed() => break,

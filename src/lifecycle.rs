@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use crate::store::Store;
 
-/// `/livez`: the process answers. `/readyz`: the database answers too, and takes what is written.
+/// `/livez`: the process answers. `/readyz`: the database answers too, takes what is written, and has room.
 pub fn router(store: Store) -> Router {
     Router::new()
         .route("/livez", get(|| async { "ok" }))
@@ -15,6 +15,10 @@ pub fn router(store: Store) -> Router {
 
 async fn ready(State(store): State<Store>) -> (StatusCode, &'static str) {
     match store.ping().await {
+        Ok(()) if store.is_short_of_room() => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the disk of the database is full, or nearly so",
+        ),
         Ok(()) => (StatusCode::OK, "ok"),
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -12,7 +12,7 @@ use crate::{
     clock::SystemClock,
     config::Settings,
     lifecycle, listener,
-    store::{Dialect, SecondLedger, ServerLock, StoreError},
+    store::{Dialect, SecondLedger, ServerLock, StoreError, ballast},
     telemetry, tls,
 };
 
@@ -43,7 +43,7 @@ impl Serve {
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
-        let bridge = build(&settings).await?;
+        let bridge = build(&settings, &url).await?;
         let missing = app::find_missing_systems(&settings, &bridge.store).await?;
         if !missing.is_empty() {
             return Err(CliError::Configuration(missing.join("\n")));
@@ -69,12 +69,13 @@ impl Serve {
 
 /// Puts the bridge together. A database that does not answer is waited for: after a power cut it may
 /// start later than the bridge does.
-async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
+async fn build(settings: &Settings, url: &str) -> Result<Bridge, StoreError> {
     let began = Instant::now();
     loop {
         match build_now(settings).await {
             Err(error) if error.may_pass() && began.elapsed() < DATABASE_STARTS_WITHIN => {
                 warn!(why = %error, "the database does not answer yet: trying again");
+                ballast::free_before_opening(url);
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             done => return done,
@@ -86,6 +87,7 @@ async fn build(settings: &Settings) -> Result<Bridge, StoreError> {
 /// anything else is.
 async fn build_now(settings: &Settings) -> Result<Bridge, StoreError> {
     let bridge = Bridge::build(settings, Arc::new(SystemClock)).await?;
+    bridge.store.keep_ballast(ballast::SIZE);
     if let Some(Err(error)) = bridge.rounds.second_ledger().map(SecondLedger::try_to_open) {
         warn!(%error, "closes will wait for the database whenever it cannot be written");
     }

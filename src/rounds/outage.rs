@@ -152,11 +152,11 @@ impl Rounds {
         }
     }
 
-    /// Whether anything may be opened now. Not while a close may be on its way that the database does
-    /// not know: an open would be called proved too early (rule R6).
+    /// Whether anything may be opened now. Not on a disk that was full; and not while a close may be on
+    /// its way that the database does not know: an open would be called proved too early (rule R6).
     pub(super) fn may_open(&self) -> bool {
         let second = self.second.as_deref();
-        !second.is_some_and(SecondLedger::holds_records)
+        !second.is_some_and(SecondLedger::holds_records) && !self.store.is_short_of_room()
     }
 
     /// Closes what is due, each on a record in the second ledger.

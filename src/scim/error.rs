@@ -12,6 +12,9 @@ use crate::{intake::ChangeError, store::StoreError};
 /// When a database that did not answer is asked again.
 const STORE_RETRY: Duration = Duration::from_secs(5);
 
+/// When to try again after the disk was full: somebody has to make room.
+const ROOM_RETRY: Duration = Duration::from_secs(60);
+
 /// A refusal.
 ///
 /// Its text is fixed: nothing of what was sent comes back in it.
@@ -152,6 +155,11 @@ impl ScimError {
                 "the bridge cannot write now, nothing was changed: try again",
             )
         }
+    }
+
+    /// 503 with Retry-After: what room is left is for departures.
+    pub fn no_room() -> Self {
+        Self::unavailable(ROOM_RETRY)
     }
 
     /// 503 with Retry-After, of a request that took too long.

@@ -7,7 +7,7 @@
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
 //! - [`records`], [`returns`]: the ledger, cases, and returns that wait
 //! - [`moves`]: what moved since the last start: systems, and the database itself
-//! - [`second_ledger`], [`outage`]: what goes on while the database cannot be written
+//! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
@@ -16,6 +16,7 @@
 
 pub mod admins;
 pub mod attempts;
+pub mod ballast;
 pub mod bell;
 mod book;
 mod bookmarks;
@@ -51,7 +52,7 @@ use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -60,6 +61,7 @@ use rusqlite::ffi;
 
 use self::writer::Writer;
 use self::{
+    ballast::Ballast,
     database::{Database, Reads},
     kept_tokens::KeptTokens,
     line::{Line, Then},
@@ -173,6 +175,7 @@ pub struct Store {
     tokens: Arc<KeptTokens>,
     /// Whether the last change could not be written.
     is_in_trouble: Arc<AtomicBool>,
+    ballast: Arc<OnceLock<Ballast>>,
 }
 
 impl Store {
@@ -192,6 +195,7 @@ impl Store {
             bookmarks: Arc::default(),
             tokens: Arc::default(),
             is_in_trouble: Arc::default(),
+            ballast: Arc::default(),
         };
         store.migrate().await?;
         Ok(store)
@@ -312,9 +316,39 @@ impl Store {
 
     /// Takes in that something could not be written.
     pub fn note_trouble(&self, error: &StoreError) {
-        if matches!(error, StoreError::Unavailable(_)) {
-            self.is_in_trouble.store(true, Ordering::Relaxed);
+        let StoreError::Unavailable(text) = error else {
+            return;
+        };
+        self.is_in_trouble.store(true, Ordering::Relaxed);
+        let ballast = self.ballast.get();
+        if ballast.is_some_and(|ballast| ballast.free_if_full(text)) {
+            tracing::error!(
+                "the disk of the database is full: what is under way is written into the room that was kept for this, \
+                 identity providers get 503 for all but departures, and nothing is opened until there is room again"
+            );
         }
+    }
+
+    /// Keeps room on the disk of a SQLite database, for the day it is full.
+    pub fn keep_ballast(&self, size: u64) {
+        if let Database::Sqlite(file) = &self.database {
+            let mut name = file.path().to_owned().into_os_string();
+            name.push(".ballast");
+            self.ballast
+                .get_or_init(|| Ballast::lay(PathBuf::from(name), size));
+        }
+    }
+
+    /// Whether the disk was full, and there is not room enough again.
+    pub fn is_short_of_room(&self) -> bool {
+        self.ballast.get().is_some_and(Ballast::is_used)
+    }
+
+    /// Keeps the room again that was needed, where there is enough. Answers whether it does now and
+    /// did not before.
+    pub fn look_for_room(&self) -> bool {
+        let ballast = self.ballast.get().filter(|_| !self.is_in_trouble());
+        ballast.is_some_and(Ballast::lay_again)
     }
 
     /// Copies a SQLite database into one file while it is in use. The file must not exist.

@@ -3,7 +3,7 @@
 use std::{io::Write as _, time::Duration};
 
 use drawbridge::{evidence::Entry, store::attempts::AttemptRow};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::support::{TestApp, fake, spawn_rounds};
 
@@ -295,4 +295,51 @@ async fn a_line_that_was_changed_is_kept_for_whoever_looks_into_it() {
         .count();
     assert_eq!(kept, 1);
     assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn on_a_full_disk_departures_use_the_room_that_was_kept_and_nobody_is_let_in() {
+    let app = TestApp::start().await;
+    let provider = app.provider("entra").await;
+    let user = |name: &str| {
+        json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": name, "title": "Nurse", "active": true})
+    };
+    let nina = provider.post("/Users", &user("nina")).await.id();
+    app.run_after(SECOND).await;
+    app.clock.advance(SECOND);
+    app.hire("sam", "Nurse").await;
+    let size = 100_000;
+    app.store.keep_ballast(size);
+    let url = app.settings.database_url().unwrap();
+    let ballast = drawbridge::store::ballast::path_of(&url).unwrap();
+    let kept = ballast.metadata().unwrap().len();
+    let was_ready = provider.is_ready().await;
+
+    fill_the_disk(&app).await;
+    let is_freed = !ballast.exists();
+    // That made room, as it does on a disk.
+    make_room(&app).await;
+    let refused = provider.post("/Users", &user("omar")).await;
+    let renamed = json!([{"op": "replace", "path": "title", "value": "Student"}]);
+    let renamed = provider.patch(&format!("/Users/{nina}"), &renamed).await;
+    let left = json!([{"op": "replace", "path": "active", "value": false}]);
+    let left = provider.patch(&format!("/Users/{nina}"), &left).await;
+    app.run_due().await;
+    let was_opened = app.system("ehr").account("sam").is_some();
+    let is_ready = provider.is_ready().await;
+    let has_room = app.store.look_for_room();
+    let ready_again = provider.is_ready().await;
+    app.run_due().await;
+
+    assert_eq!(kept, size);
+    assert!(was_ready && is_freed && !is_ready);
+    for refused in [refused, renamed] {
+        assert_eq!(refused.status, 503);
+        assert_eq!(refused.header("retry-after"), "60");
+    }
+    assert_eq!(left.status, 200);
+    assert!(app.is_green("nina", "ehr").await && !was_opened);
+    assert!(has_room && ready_again && ballast.exists());
+    assert!(app.is_green("sam", "ehr").await);
 }

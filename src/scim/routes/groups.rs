@@ -173,6 +173,9 @@ async fn change(
     id: Option<&GroupId>,
     patch: Patch,
 ) -> Result<Group, ScimError> {
+    if door.store.is_short_of_room() {
+        return Err(ScimError::no_room());
+    }
     let conditions = ask.conditions.clone();
     let group = door
         .intake

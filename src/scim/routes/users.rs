@@ -233,6 +233,8 @@ async fn change(
     patch: Patch,
 ) -> Result<User, ScimError> {
     let conditions = ask.conditions.clone();
+    let is_short_of_room = door.store.is_short_of_room();
+    let is_known = id.is_some();
     let user = door
         .intake
         .change_user(&ask.visit.caller, id, move |before| {
@@ -244,6 +246,10 @@ async fn change(
             let mut after = patch.apply(before)?;
             // A new User of whom nothing is said may get in.
             after.entry("active").or_insert(Value::Bool(true));
+            let is_departure = is_known && after.get("active") == Some(&Value::Bool(false));
+            if is_short_of_room && !is_departure {
+                return Err(ScimError::no_room());
+            }
             Ok(Some(after))
         })
         .await?;

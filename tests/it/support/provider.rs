@@ -6,7 +6,7 @@ use drawbridge::{
     clock::{self, Clock as _},
     ids::{PracticeName, SourceName},
     intake::tokens,
-    listener, scim,
+    lifecycle, listener, scim,
 };
 use reqwest::{
     Method, StatusCode,
@@ -66,8 +66,9 @@ impl TestApp {
         let address = socket.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);
         let limits = self.settings.limits;
+        let router = scim::router(door).merge(lifecycle::router(self.store.clone()));
         tokio::spawn(async move {
-            listener::serve(socket, None, &limits, scim::router(door), stopped).await;
+            listener::serve(socket, None, &limits, router, stopped).await;
         });
         drawbridge_sdk::http::install_tls_provider();
         let client = reqwest::Client::builder().no_proxy().build();
@@ -133,6 +134,13 @@ impl Provider {
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, None).await
+    }
+
+    /// Whether whoever balances load would send anything here.
+    pub async fn is_ready(&self) -> bool {
+        let url = format!("http://{}/readyz", self.address);
+        let answer = self.client.get(url).send().await.expect("an answer");
+        answer.status() == StatusCode::OK
     }
 
     /// Sends whatever it is told to, with the token unless an Authorization header is given.

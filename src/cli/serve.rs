@@ -88,13 +88,19 @@ async fn build(settings: &Settings, url: &str) -> Result<Bridge, StoreError> {
 async fn build_now(settings: &Settings) -> Result<Bridge, StoreError> {
     let bridge = Bridge::build(settings, Arc::new(SystemClock)).await?;
     bridge.store.keep_ballast(ballast::SIZE);
-    if let Some(Err(error)) = bridge.rounds.second_ledger().map(SecondLedger::try_to_open) {
-        warn!(%error, "closes will wait for the database whenever it cannot be written");
+    if bridge.store.is_short_of_room() {
+        warn!(
+            "the disk of the database has little room: only departures are taken, and nothing is opened, until {} MB are free",
+            2 * ballast::SIZE / (1024 * 1024)
+        );
     }
     if bridge.store.dialect() == Dialect::Sqlite {
         bridge.store.release_all_leases().await?;
     }
     bridge.rounds.import_second_ledger().await?;
+    if let Some(Err(error)) = bridge.rounds.second_ledger().map(SecondLedger::try_to_open) {
+        warn!(%error, "closes will wait for the database whenever it cannot be written");
+    }
     Ok(bridge)
 }
 

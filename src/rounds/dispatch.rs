@@ -415,8 +415,8 @@ impl Rounds {
     /// Makes due what waited for this system.
     pub(super) async fn wake_waiting_doors(&self, system: &System) {
         let now = self.clock.now();
-        self.ahead().make_due(system, now);
         if self.store.is_in_trouble() {
+            self.ahead().make_due(system, now);
             self.wake.notify_one();
             return;
         }

@@ -2,7 +2,7 @@
 //! second ledger, at the pace they would have, and opens wait (rule R2).
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,7 +21,7 @@ use crate::{
     clock,
     door::{Door, Due},
     failpoint::{self, Point},
-    ids::DoorId,
+    ids::{DoorId, PracticeName, SystemName},
     store::{SecondLedger, StoreError, claims::LONG_WAIT},
 };
 
@@ -32,8 +32,10 @@ const UNWRITTEN: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Ahead {
     doors: HashMap<DoorId, Kept>,
-    /// What was said of it last, so that it is said once.
-    said: String,
+    /// Systems that can be reached again, where the doors that wait for that are not due yet.
+    reached: BTreeSet<(PracticeName, SystemName)>,
+    /// What was said of it, so that each is said once.
+    said: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -91,8 +93,10 @@ impl Ahead {
         });
     }
 
-    /// Makes due what waits for a system.
+    /// Makes due what waits for a system that can be reached again. The database hears of it later.
     pub(super) fn make_due(&mut self, system: &System, now: Timestamp) {
+        self.reached
+            .insert((system.practice.clone(), system.name.clone()));
         let waits = |door: &Door| {
             door.practice == system.practice
                 && door.system == system.name
@@ -115,6 +119,11 @@ impl Ahead {
     fn forget(&mut self) -> bool {
         self.doors.retain(|_, kept| kept.is_under_way);
         !std::mem::take(&mut self.said).is_empty()
+    }
+
+    /// Systems that could be reached again meanwhile.
+    fn take_reached(&mut self) -> BTreeSet<(PracticeName, SystemName)> {
+        std::mem::take(&mut self.reached)
     }
 }
 
@@ -139,17 +148,27 @@ impl Rounds {
                 if self.ahead().forget() {
                     info!("the database takes what is written again");
                 }
-                true
             }
-            Err(error) => {
+            Err(error @ StoreError::Unavailable(_)) => {
                 self.store.note_trouble(&error);
                 self.say(format!(
                     "the database cannot be written ({error}): closes go on over the second ledger where there is one, \
                      and nothing is opened"
                 ));
-                false
+                return false;
+            }
+            // Closes need one ledger, and the database is one.
+            Err(error) => self.say(format!(
+                "the second ledger cannot be brought over ({error}): nothing is opened until it is"
+            )),
+        }
+        let reached = self.ahead().take_reached();
+        for (practice, name) in reached {
+            if let Some(system) = self.systems.get(&practice, &name) {
+                self.wake_waiting_doors(system).await;
             }
         }
+        true
     }
 
     /// Whether anything may be opened now. Not on a disk that was full; and not while a close may be on
@@ -286,10 +305,8 @@ impl Rounds {
 
     /// Says something about the database once.
     fn say(&self, text: String) {
-        let mut ahead = self.ahead();
-        if ahead.said != text {
+        if self.ahead().said.insert(text.clone()) {
             warn!("{text}");
-            ahead.said = text;
         }
     }
 }

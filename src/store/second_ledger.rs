@@ -153,6 +153,13 @@ impl SecondLedger {
         ))
     }
 
+    fn unusable(&self, error: &io::Error) -> StoreError {
+        StoreError::File {
+            path: self.path.clone(),
+            problem: error.to_string(),
+        }
+    }
+
     /// Reads all of it, up to the first line that is not what was written.
     ///
     /// # Errors
@@ -161,7 +168,7 @@ impl SecondLedger {
         let _end = self.lock();
         let bytes = match std::fs::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            bytes => bytes.map_err(|error| self.unwritable(&error.to_string()))?,
+            bytes => bytes.map_err(|error| self.unusable(&error))?,
         };
         let lines = second::read(&bytes);
         Ok(Contents {
@@ -211,7 +218,7 @@ impl SecondLedger {
         let mut end = self.lock();
         let length = self.path.metadata().map_or(0, |file| file.len());
         if length == contents.length {
-            at_length(empty).map_err(|error| self.unwritable(&error.to_string()))?;
+            at_length(empty).map_err(|error| self.unusable(&error))?;
             *end = None;
             self.holds_records.store(false, Ordering::SeqCst);
         }

@@ -298,6 +298,37 @@ async fn a_line_that_was_changed_is_kept_for_whoever_looks_into_it() {
 }
 
 #[tokio::test]
+async fn while_the_second_ledger_cannot_be_read_closes_go_on_over_the_database_and_opens_wait() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    let omar = app.hire("omar", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    fill_the_disk(&app).await;
+    app.run_due().await;
+    make_room(&app).await;
+    let path = app.settings.second_ledger().unwrap().unwrap();
+    let elsewhere = path.with_extension("elsewhere");
+    std::fs::rename(&path, &elsewhere).unwrap();
+    std::fs::create_dir(&path).unwrap();
+
+    app.disable(&omar).await;
+    app.hire("sam", "Nurse").await;
+    app.run_due().await;
+    let omar_is_out = app.is_green("omar", "ehr").await;
+    let sam_was_in = app.system("ehr").account("sam").is_some();
+    std::fs::remove_dir(&path).unwrap();
+    std::fs::rename(&elsewhere, &path).unwrap();
+    app.run_due().await;
+
+    assert!(omar_is_out && !sam_was_in);
+    assert!(app.is_green("sam", "ehr").await);
+    let records = late(&app, "ehr").await;
+    assert_eq!(whats(&records), ["attempt.sent", "attempt.answered"]);
+    assert!(app.is_green("nina", "ehr").await && is_empty(&app));
+}
+
+#[tokio::test]
 async fn on_a_full_disk_departures_use_the_room_that_was_kept_and_nobody_is_let_in() {
     let app = TestApp::start().await;
     let provider = app.provider("entra").await;

@@ -10,6 +10,7 @@ mod outage;
 mod postgres;
 pub mod practice;
 mod restore;
+mod second;
 pub mod vendor;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -354,7 +354,7 @@ impl Bridge {
         metrics::router(metrics::Page {
             counted,
             store: self.store.clone(),
-            systems: self.rounds.systems().clone(),
+            rounds: Arc::clone(&self.rounds),
             practices: settings
                 .practices
                 .iter()

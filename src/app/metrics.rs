@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use crate::{
     clock::{self, Clock},
     ids::PracticeName,
-    rounds::Systems,
+    rounds::Rounds,
     store::{Store, StoreError},
     telemetry::metrics::{
-        OLDEST, OPENS_WAIT, OVERDUE, REACHABLE, REQUEST_SECONDS, REQUESTS, RETURNS, UNCLOSED,
-        WRITABLE,
+        DISK_FULL, OLDEST, OPENS_WAIT, OVERDUE, REACHABLE, REQUEST_SECONDS, REQUESTS, RETURNS,
+        SECOND_HOLDS, SECOND_WRITABLE, UNCLOSED, WRITABLE,
     },
 };
 
@@ -50,8 +50,8 @@ pub struct Page {
     pub counted: PrometheusHandle,
     /// What stands.
     pub store: Store,
-    /// Which systems can be reached.
-    pub systems: Systems,
+    /// Which systems can be reached, and what the second ledger holds.
+    pub rounds: Arc<Rounds>,
     /// The practices, for those with nothing to tell.
     pub practices: Vec<PracticeName>,
     /// How old something is.
@@ -65,7 +65,12 @@ pub fn router(page: Page) -> Router {
 
 async fn show(State(page): State<Page>) -> Response {
     let writable = page.store.ping().await.is_ok();
-    gauge!(WRITABLE).set(f64::from(u8::from(writable)));
+    gauge!(WRITABLE).set(yes(writable));
+    gauge!(DISK_FULL).set(yes(page.store.is_short_of_room()));
+    if let Some(second) = page.rounds.second_ledger() {
+        gauge!(SECOND_HOLDS).set(yes(second.holds_records()));
+        gauge!(SECOND_WRITABLE).set(yes(second.is_writable()));
+    }
     if let Err(error) = page.look().await {
         tracing::warn!(%error, "what stands could not be read for the metrics");
         if writable {
@@ -85,13 +90,13 @@ impl Page {
     async fn look(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let opens_wait = self.store.find_opens_wait().await?.is_some();
-        gauge!(OPENS_WAIT).set(f64::from(u8::from(opens_wait)));
+        gauge!(OPENS_WAIT).set(yes(opens_wait));
         for practice in &self.practices {
             let waiting = self.store.list_held_returns(practice).await?.len();
             gauge!(RETURNS, "practice" => practice.to_string()).set(to_float(waiting));
         }
         let unclosed = self.store.count_unclosed_doors(now).await?;
-        for system in self.systems.iter() {
+        for system in self.rounds.systems().iter() {
             let own = unclosed
                 .iter()
                 .find(|row| row.practice == system.practice && row.system == system.name);
@@ -103,10 +108,14 @@ impl Page {
             gauge!(OVERDUE, &labels).set(own.map_or(0.0, |own| to_float(own.overdue)));
             let age = own.map_or(Duration::ZERO, |own| clock::between(own.oldest, now));
             gauge!(OLDEST, &labels).set(age.as_secs_f64());
-            gauge!(REACHABLE, &labels).set(f64::from(u8::from(system.is_reachable())));
+            gauge!(REACHABLE, &labels).set(yes(system.is_reachable()));
         }
         Ok(())
     }
+}
+
+fn yes(is_so: bool) -> f64 {
+    f64::from(u8::from(is_so))
 }
 
 fn to_float(count: usize) -> f64 {

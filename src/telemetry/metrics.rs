@@ -24,6 +24,9 @@ pub(crate) const RETURNS: &str = "drawbridge_returns_waiting";
 pub(crate) const REACHABLE: &str = "drawbridge_system_reachable";
 pub(crate) const WRITABLE: &str = "drawbridge_database_writable";
 pub(crate) const OPENS_WAIT: &str = "drawbridge_opens_wait";
+pub(crate) const DISK_FULL: &str = "drawbridge_disk_full";
+pub(crate) const SECOND_HOLDS: &str = "drawbridge_second_ledger_holds_records";
+pub(crate) const SECOND_WRITABLE: &str = "drawbridge_second_ledger_writable";
 
 /// Seconds at which calls and requests are told apart; a call ends after 20.
 const BUCKETS: [f64; 12] = [
@@ -61,6 +64,18 @@ pub fn start() -> Result<PrometheusHandle, String> {
         "1 while the database takes what is written, else 0"
     );
     describe_gauge!(OPENS_WAIT, "1 while nothing is opened after a restore");
+    describe_gauge!(
+        DISK_FULL,
+        "1 while the disk of the database is full and the room kept for that in use"
+    );
+    describe_gauge!(
+        SECOND_HOLDS,
+        "1 while the second ledger holds calls that the database does not know"
+    );
+    describe_gauge!(
+        SECOND_WRITABLE,
+        "0 when the second ledger could not be written"
+    );
     Ok(handle)
 }
 

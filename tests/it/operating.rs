@@ -64,6 +64,9 @@ async fn metrics_tell_an_open_door_and_a_dead_system_and_no_person() {
         "drawbridge_scim_requests_total{method=\"POST\",status=\"201\"} 1",
         "drawbridge_database_writable 1",
         "drawbridge_opens_wait 0",
+        "drawbridge_disk_full 0",
+        "drawbridge_second_ledger_holds_records 0",
+        "drawbridge_second_ledger_writable 1",
     ] {
         assert!(
             text.lines().any(|own| own == line),

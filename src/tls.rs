@@ -1,7 +1,10 @@
 //! Ending TLS in this program, for practices without a proxy.
 
-use std::sync::Arc;
+mod expiry;
 
+use std::{path::Path, sync::Arc};
+
+use jiff::Timestamp;
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
@@ -20,15 +23,7 @@ pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, String> {
 
 /// TLS 1.2 or newer with this certificate and key.
 fn server_config(tls: &Tls) -> Result<ServerConfig, String> {
-    let unusable = |file: &std::path::Path, problem: String| {
-        format!(
-            "[tls] file `{}` cannot be used ({problem}): write the path of a PEM file",
-            file.display()
-        )
-    };
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect)
-        .map_err(|error| unusable(&tls.certificate, error.to_string()))?;
+    let chain = chain(&tls.certificate)?;
     let key = PrivateKeyDer::from_pem_file(&tls.key)
         .map_err(|error| unusable(&tls.key, error.to_string()))?;
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -41,4 +36,27 @@ fn server_config(tls: &Tls) -> Result<ServerConfig, String> {
             config
         })
         .map_err(|error| unusable(&tls.certificate, error.to_string()))
+}
+
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable(file, error.to_string()))
+}
+
+fn unusable(file: &Path, problem: String) -> String {
+    format!(
+        "[tls] file `{}` cannot be used ({problem}): write the path of a PEM file",
+        file.display()
+    )
+}
+
+/// When the first certificate of a chain ends: the first of them to end is almost always this one.
+///
+/// # Errors
+/// With the sentence to show: a file that cannot be read, or that holds no certificate.
+pub fn expires(certificate: &Path) -> Result<Timestamp, String> {
+    let chain = chain(certificate)?;
+    let own = chain.first().and_then(|own| expiry::not_after(own));
+    own.ok_or_else(|| unusable(certificate, "it holds no certificate".to_owned()))
 }

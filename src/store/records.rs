@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::{Store, StoreError, WriteTx, database::Reads as _, statement::Statement};
+use super::{Store, StoreError, WriteTx, database::Reads as _, row::corrupt, statement::Statement};
 use crate::{
     clock,
     door::Door,
@@ -52,6 +52,36 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// The time of a practice's last record; `None` without any.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_last_record_time(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let statement = Statement::new(
+            "SELECT text FROM evidence WHERE practice = $1 ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(practice.as_str());
+        let Some(row) = self.row(statement).await? else {
+            return Ok(None);
+        };
+        let record: Value = row.json("text")?;
+        let when = record["when"].as_str().map(clock::from_text);
+        when.transpose().map_err(|_| corrupt("text"))
+    }
+
+    /// What time the database has.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn find_time(&self) -> Result<Timestamp, StoreError> {
+        let statement = Statement::new(format!("SELECT {} AS now", self.dialect.time_in(0)));
+        let row = self.row(statement).await?;
+        row.ok_or_else(|| corrupt("now"))?.time("now")
     }
 
     /// The role matrix in force, as text; `None` before the first start.

@@ -14,6 +14,8 @@ mod console_access;
 mod console_work;
 #[cfg(unix)]
 mod crash;
+#[cfg(unix)]
+mod doctor;
 mod engine_moves;
 mod events_told;
 mod first_tries;

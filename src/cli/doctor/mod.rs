@@ -1,16 +1,20 @@
 //! `drawbridge doctor`
 
+mod expiry;
+mod machine;
+
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
-use super::{
-    CliError, Exit, output,
-    setup::{ConfigArg, open_store},
-};
 use crate::{
-    app, clock,
+    app,
+    cli::{
+        CliError, Exit, output,
+        setup::{ConfigArg, open_store},
+    },
+    clock::{self, Clock as _, SystemClock},
     config::{Practice, Settings},
     evidence::pack,
     ids::PracticeName,
@@ -20,7 +24,7 @@ use crate::{
 /// Longest one system is waited for.
 const PATIENCE: Duration = Duration::from_secs(25);
 
-/// Check database, chain, secrets, what waits for somebody, and the reach of every system.
+/// Check database, disk, clock, chain, secrets, what runs out or waits for somebody, and the reach of every system.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   drawbridge doctor --config practice.toml
@@ -53,13 +57,17 @@ impl Finding {
 }
 
 impl Doctor {
-    pub(super) async fn run(self) -> Result<Exit, CliError> {
+    pub(in crate::cli) async fn run(self) -> Result<Exit, CliError> {
         let settings = self.config.load()?;
         let store = open_store(&settings).await?;
         let mut findings = vec![
             Finding::new("database", check_database(&store).await?),
             Finding::new("opens", check_opens(&store).await?),
         ];
+        findings.extend(machine::check(&settings, &store).await?);
+        let now = SystemClock.now();
+        findings.extend(expiry::check_certificate(&settings, now));
+        let tokens = store.list_tokens().await?;
         for practice in &settings.practices {
             let says = check_chain(&store, &practice.name)
                 .await
@@ -68,6 +76,7 @@ impl Doctor {
                 format!("chain of {}", practice.name),
                 says.and_then(|says| says),
             ));
+            findings.extend(expiry::check_tokens(practice, &tokens, now));
             findings.extend(name_break_glass(practice));
             findings.extend(check_returns(&store, &practice.name).await?);
             findings.extend(check_events(&store, &practice.name).await?);
@@ -106,7 +115,7 @@ impl Doctor {
 }
 
 /// Recomputes the practice's chain from its first record.
-pub(super) async fn check_chain(
+pub(in crate::cli) async fn check_chain(
     store: &Store,
     practice: &PracticeName,
 ) -> Result<Result<String, String>, StoreError> {

@@ -43,7 +43,7 @@ fn element<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
         }
         let length = bytes
             .iter()
-            .fold(0, |length, byte| length << 8 | usize::from(*byte));
+            .fold(0, |length, byte| (length << 8) | usize::from(*byte));
         (length, after)
     };
     let (content, after) = after.split_at_checked(length)?;

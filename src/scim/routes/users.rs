@@ -214,8 +214,16 @@ async fn write(
     payload: &Payload,
     patch: Result<Patch, ScimError>,
 ) -> Result<User, ScimError> {
+    let had_room = !door.store.is_short_of_room();
     let user = match patch {
-        Ok(patch) => change(door, ask, Some(id), patch).await,
+        Ok(patch) => match change(door, ask, Some(id), patch.clone()).await {
+            // It was this very change that found the disk full, and the room kept for departures has
+            // been made since.
+            Err(_) if had_room && door.store.is_short_of_room() => {
+                change(door, ask, Some(id), patch).await
+            }
+            done => done,
+        },
         Err(error) => Err(error),
     };
     if let Err(error) = &user

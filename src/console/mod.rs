@@ -1,7 +1,7 @@
 //! THE OFFICE: the admin's web pages.
 //!
 //! - [`routes`]: the one table of what can be asked, and what somebody must be allowed to do for it
-//! - [`admit`]: who is signed in, whether they may, and whether the form is theirs
+//! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
 //! - `frame`, `time`, `words`: what every page shares
 //! - `pages`: one file per page

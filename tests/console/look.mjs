@@ -4,7 +4,7 @@
 //
 // Plays the demo with the real program and signs in by the link it prints. A page fails when axe finds
 // something that keeps people out, when a script or the content policy complains, or when it has to be
-// scrolled sideways. CHROMIUM names the browser.
+// scrolled sideways. An open board must hear of a change that another page makes. CHROMIUM names the browser.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -74,6 +74,27 @@ async function lookAt(context, address, name, look) {
   await page.close();
 }
 
+// An open board asks for itself the moment something happened elsewhere.
+async function hearsOfAChange(context, origin) {
+  const board = await context.newPage();
+  watch(board);
+  await board.goto(`${origin}/`);
+  await board.locator("#live-state:not([hidden])").waitFor();
+  const asked = board.waitForRequest((request) => "drawbridge-live" in request.headers(), { timeout: 10_000 });
+  const systems = await context.newPage();
+  await systems.goto(`${origin}/systems`);
+  const began = Date.now();
+  await systems.locator(".acts button").first().click();
+  try {
+    await asked;
+    console.log(`an open board heard of a change after ${Date.now() - began} ms`);
+  } catch {
+    problems.push("an open board did not hear of a change");
+  }
+  await systems.close();
+  await board.close();
+}
+
 async function findPages(page, origin) {
   const first = async (path, selector) => {
     await page.goto(origin + path);
@@ -111,6 +132,7 @@ async function main() {
   await page.waitForURL(`${origin}/`);
   const storageState = await door.storageState();
   const pages = await findPages(page, origin);
+  await hearsOfAChange(door, origin);
   let looked = 0;
   for (const look of LOOKS) {
     const { width, colorScheme } = look;

@@ -11,7 +11,7 @@ ulimit -Sn "$(ulimit -Hn)" 2>/dev/null || true
 CACHE=${DRAWBRIDGE_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/drawbridge-tests}
 export DRAWBRIDGE_TEST_CACHE=$CACHE
 CARGO_DENY_VERSION=0.20.2
-TARGETS=(openldap samba dovecot freeradius scim2-server tryton gnuhealth canaille postgres scim-suites)
+TARGETS=(openldap samba dovecot freeradius scim2-server tryton gnuhealth canaille postgres scim-suites chromium)
 
 QUICK=no
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/drawbridge-test.XXXXXX")
@@ -181,7 +181,7 @@ look_at_the_console() {
   local packages=$CACHE/console
   mkdir -p "$packages" && cp tests/console/package*.json "$packages" || return
   (cd "$packages" && npm ci --silent --no-audit --no-fund) || return
-  NODE_PACKAGES=$packages/package.json node tests/console/look.mjs target/release/drawbridge
+  NODE_PACKAGES=$packages/package.json node tests/console/look.mjs "${CARGO_TARGET_DIR:-target}/release/drawbridge"
 }
 
 has_a_browser() { command -v node && command -v npm && [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }

@@ -97,7 +97,13 @@ async fn build_now(settings: &Settings) -> Result<Bridge, StoreError> {
     if bridge.store.dialect() == Dialect::Sqlite {
         bridge.store.release_all_leases().await?;
     }
-    bridge.rounds.import_second_ledger().await?;
+    match bridge.rounds.import_second_ledger().await {
+        // Closes need one ledger, and the database is one. Opens wait until this one can be read.
+        Err(error @ StoreError::File { .. }) => {
+            warn!(%error, "the second ledger cannot be brought over: nothing is opened until it is");
+        }
+        imported => imported?,
+    }
     if let Some(Err(error)) = bridge.rounds.second_ledger().map(SecondLedger::try_to_open) {
         warn!(%error, "closes will wait for the database whenever it cannot be written");
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use drawbridge_sdk::FailureClass;
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     runtime::Handle,
     sync::{Notify, watch},
@@ -42,7 +42,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 
 /// Where the rounds look for what is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
+pub(super) enum Look {
     Everywhere,
     /// In systems of which this bridge knows that something may be due. Costs nothing elsewhere.
     WhereSomethingWaits,
@@ -176,7 +176,7 @@ impl Rounds {
         running: &mut JoinSet<()>,
         look: Look,
     ) -> Result<(), StoreError> {
-        if !self.has_caught_up().await {
+        if !self.has_caught_up(look).await {
             return self.close_without_the_database(running).await;
         }
         self.claim_everywhere(running, look).await?;
@@ -210,7 +210,9 @@ impl Rounds {
         let claims = systems
             .into_iter()
             .map(async |system| (system, self.claim(system).await));
-        for (system, claim) in join_all(claims).await {
+        // What is claimed sets off at once: a practice that is locked keeps no other waiting.
+        let mut claims: FuturesUnordered<_> = claims.collect();
+        while let Some((system, claim)) = claims.next().await {
             // One system's trouble never stops another's doors.
             match claim {
                 Ok(started) => started.into_iter().for_each(|(job, place)| {
@@ -274,7 +276,7 @@ impl Rounds {
             // Nothing to make durable: nobody waits for the disk.
             return Ok(Vec::new());
         }
-        tx.commit().await?;
+        in_turn(tx.commit()).await?;
         failpoint::pass(Point::AfterAttempt);
         Ok(jobs.into_iter().zip(places).collect())
     }
@@ -315,7 +317,10 @@ impl Rounds {
         tx: &mut WriteTx,
         system: &System,
     ) -> Result<Option<Job>, StoreError> {
-        if self.runtime().is_none() || !system.is_backlogged() {
+        let second = self.second.as_deref();
+        // What was done without the database comes in before anything else is claimed.
+        let is_behind = second.is_some_and(SecondLedger::holds_records);
+        if self.runtime().is_none() || is_behind || !system.is_backlogged() {
             return Ok(None);
         }
         Ok(self.claim_in(tx, system, 1).await?.pop())

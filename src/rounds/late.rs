@@ -131,7 +131,10 @@ impl Rounds {
             return Ok(self.import_without_a_door(tx, &late));
         };
         let Late { attempt, tries, .. } = late;
-        let is_current = stored.generation == attempt.generation && stored.fence <= attempt.fence;
+        // The same fence without this attempt is somebody else's claim.
+        let is_newer = stored.fence < attempt.fence;
+        let is_own = stored.fence == attempt.fence && known.is_some();
+        let is_current = stored.generation == attempt.generation && (is_newer || is_own);
         let mut door = as_of(&attempt, stored);
         door.tries = door.tries.max(tries);
         if known.is_none() {

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::{
-    dispatch::{Rounds, in_turn},
+    dispatch::{Look, Rounds, in_turn},
     late::Late,
     systems::{Place, System},
     work::{Call, attempt, follow, note_reach, send, void},
@@ -51,7 +51,8 @@ impl Ahead {
             door: found.clone(),
             is_under_way: false,
         });
-        if kept.door.generation != found.generation {
+        let is_known_better = !kept.is_under_way && found.fence >= kept.door.fence;
+        if kept.door.generation != found.generation || is_known_better {
             *kept = Kept {
                 door: found.clone(),
                 is_under_way: false,
@@ -114,6 +115,10 @@ impl Ahead {
         kept.is_some_and(|kept| kept.is_under_way && kept.door.fence == fence)
     }
 
+    fn is_empty(&self) -> bool {
+        self.doors.is_empty() && self.reached.is_empty() && self.said.is_empty()
+    }
+
     /// The database says it all now, but for what is under way. Answers whether it was said that it
     /// does not.
     fn forget(&mut self) -> bool {
@@ -133,11 +138,16 @@ impl Rounds {
     }
 
     /// Whether the database takes what is written, and knows all that was done without it.
-    pub(super) async fn has_caught_up(&self) -> bool {
+    pub(super) async fn has_caught_up(&self, look: Look) -> bool {
         let second = self.second.as_deref();
         let is_behind = second.is_some_and(SecondLedger::holds_records);
-        if !self.store.is_in_trouble() && !is_behind {
+        let is_in_trouble = self.store.is_in_trouble();
+        if !is_in_trouble && !is_behind && self.ahead().is_empty() {
             return true;
+        }
+        if is_in_trouble && look == Look::WhereSomethingWaits {
+            // To find out takes as long as whoever locks the database lets it; closes do not wait for it.
+            return false;
         }
         let done = match in_turn(self.store.try_again()).await {
             Ok(()) => self.import_second_ledger().await,
@@ -224,7 +234,6 @@ impl Rounds {
             Ok(door) => self.ahead().done(door),
             Err(error) => {
                 self.ahead().give_back(door, self.clock.now());
-                self.store.note_trouble(&error);
                 self.say(format!(
                     "a close is due and can be written down nowhere ({error}), so nothing is called: make room, or see to \
                      the disk"
@@ -254,14 +263,17 @@ impl Rounds {
         second.append(&Late::sent(&door, &attempt))?;
         failpoint::pass(Point::AfterSecondRecord);
         // The last look: the database may be back, and somebody have wished or claimed the door anew.
-        let stands = self.store.is_unchanged(found).await.unwrap_or(false);
-        let answer = if stands {
-            let left = clock::between(self.clock.now(), attempt.answer_by);
-            send(system, &door, subject, left).await
-        } else {
-            Err(void())
+        let stands = match self.store.is_unchanged(found, attempt.fence).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(void("a newer wish came first")),
+            Err(_) => Err(void("the database could not be read")),
         };
-        if stands {
+        let is_sent = stands.is_ok();
+        let answer = match stands {
+            Ok(()) => send(self, system, &door, subject, &attempt).await,
+            Err(void) => Err(void),
+        };
+        if is_sent {
             let failure = match &answer {
                 Ok(outcome) => outcome.failure(),
                 Err(error) => Some(error),
@@ -294,7 +306,6 @@ impl Rounds {
             return;
         };
         if let Err(error) = second.append(&Late::over(&door, call)) {
-            self.store.note_trouble(&error);
             warn!(door.id = %door.id, %error,
                 "what became of a call could not be written down: it counts as one that may still take effect");
         }

@@ -200,15 +200,13 @@ async fn call(
     if !rounds.store.holds(door, &rounds.owner).await? {
         return Ok(Call {
             attempt,
-            answer: Err(void()),
+            answer: Err(void("a newer wish came first")),
             at: rounds.clock.now(),
             is_late: false,
         });
     }
-    // A worker that was held up since it wrote the attempt has only what is left of its time.
-    let left = clock::between(rounds.clock.now(), attempt.answer_by);
     failpoint::pass(Point::BeforeSend);
-    let answer = send(system, door, subject.clone(), left).await;
+    let answer = send(rounds, system, door, subject.clone(), &attempt).await;
     let failure = match &answer {
         Ok(outcome) => outcome.failure(),
         Err(error) => Some(error),
@@ -223,20 +221,22 @@ async fn call(
 }
 
 /// The answer of a call that was not made.
-pub(super) fn void() -> CallError {
-    CallError::new(
-        FailureClass::Retryable,
-        Finality::NotSent,
-        "a newer wish came first",
-    )
+pub(super) fn void(why: &'static str) -> CallError {
+    CallError::new(FailureClass::Retryable, Finality::NotSent, why)
 }
 
 pub(super) async fn send(
+    rounds: &Rounds,
     system: &System,
     door: &Door,
     subject: Subject,
-    left: Duration,
+    attempt: &Attempt,
 ) -> Result<Outcome, CallError> {
+    // A worker that was held up since it wrote the attempt has only what is left of its time.
+    let left = clock::between(rounds.clock.now(), attempt.answer_by);
+    if left.is_zero() {
+        return Err(void("its time was over before it could be sent"));
+    }
     let connector = system.connector();
     let idempotency_key = format!("{}-{}-{}", door.id, door.generation, door.round);
     match &door.wanted {

@@ -1,5 +1,7 @@
 //! What differs between SQLite and PostgreSQL; all other SQL is one text for both.
 
+use std::borrow::Cow;
+
 use sqlx::{
     SqlSafeStr,
     migrate::{Migration, MigrationType, Migrator},
@@ -81,6 +83,28 @@ impl Dialect {
         match self {
             Self::Sqlite => "",
             Self::Postgres => "FOR UPDATE SKIP LOCKED",
+        }
+    }
+
+    /// Marks in an open transaction what its first writers wrote, so many and one more. SQLite keeps track
+    /// of one mark with less effort than of many; on PostgreSQL the one before stays, for whoever goes
+    /// away while the new one is being set.
+    pub(super) fn hand_over(self, writers: usize, has_mark: bool) -> Vec<Cow<'static, str>> {
+        match self {
+            Self::Sqlite if has_mark => vec![
+                "RELEASE SAVEPOINT written".into(),
+                "SAVEPOINT written".into(),
+            ],
+            Self::Sqlite => vec!["SAVEPOINT written".into()],
+            Self::Postgres => vec![format!("SAVEPOINT written_{}", writers + 1).into()],
+        }
+    }
+
+    /// Takes back whatever was written after the mark behind so many writers.
+    pub(super) fn take_back(self, writers: usize) -> Cow<'static, str> {
+        match self {
+            Self::Sqlite => "ROLLBACK TO SAVEPOINT written".into(),
+            Self::Postgres => format!("ROLLBACK TO SAVEPOINT written_{writers}").into(),
         }
     }
 

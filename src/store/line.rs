@@ -12,11 +12,13 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, oneshot},
+    time::Instant,
 };
 
 use super::{
@@ -34,6 +36,9 @@ use crate::{
 /// How many share one commit at most; PostgreSQL keeps track of so many savepoints without effort.
 const MOST: usize = 64;
 
+/// How long somebody waits in line and still tries to begin a transaction.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// Those who want to write, one after the other: on SQLite everybody, on PostgreSQL those of one
 /// practice.
 #[derive(Debug, Default)]
@@ -49,6 +54,7 @@ pub(super) type Books = BTreeMap<PracticeName, Book>;
 #[derive(Debug)]
 pub(super) struct Batch {
     transaction: Transaction,
+    dialect: Dialect,
     books: Books,
     /// Those who have written and wait for the commit.
     members: Vec<Member>,
@@ -106,6 +112,7 @@ impl Line {
 #[derive(Debug)]
 pub(super) struct Queued {
     line: Arc<Line>,
+    since: Instant,
     is_served: bool,
 }
 
@@ -114,6 +121,7 @@ impl Queued {
         line.waiting.fetch_add(1, Ordering::SeqCst);
         Self {
             line,
+            since: Instant::now(),
             is_served: false,
         }
     }
@@ -130,10 +138,18 @@ impl Queued {
         let mut guard = Arc::clone(&self.line.open).lock_owned().await;
         self.is_served = true;
         let line = Arc::clone(&self.line);
+        let has_waited = self.since.elapsed();
         drop(self);
         if guard.is_none() {
+            // Those before could not begin; whoever has waited for them would wait as long again.
+            if has_waited > PATIENCE {
+                return Err(StoreError::Unavailable(
+                    "others have been waiting for the database for too long".to_owned(),
+                ));
+            }
             *guard = Some(Batch {
                 transaction: database.begin().await?,
+                dialect,
                 books: BTreeMap::new(),
                 members: Vec::new(),
                 has_savepoint: false,
@@ -246,21 +262,19 @@ impl Turn {
         note: impl FnOnce(&mut Books),
         then: Then,
     ) -> Result<(), StoreError> {
-        let (is_first, is_last, has_savepoint) = {
+        let (members, has_savepoint) = {
             let batch = self.batch()?;
-            let members = batch.members.len();
-            (members == 0, members + 1 >= MOST, batch.has_savepoint)
+            (batch.members.len(), batch.has_savepoint)
         };
-        let hands_over = !is_last && self.line.is_waited_for();
+        let hands_over = members + 1 < MOST && self.line.is_waited_for();
         debug_assert!(
-            is_first || has_savepoint,
+            members == 0 || has_savepoint,
             "a later member can be taken back"
         );
         if hands_over {
-            if has_savepoint {
-                self.later(Statement::new("RELEASE SAVEPOINT written"));
+            for statement in self.dialect.hand_over(members, has_savepoint) {
+                self.later(Statement::new(statement));
             }
-            self.later(Statement::new("SAVEPOINT written"));
         }
         self.write().await?;
         if self.has_failed {
@@ -321,10 +335,8 @@ impl Batch {
         }
         // After some failures (a full disk) SQLite has rolled everything back, the savepoint too. Then
         // this fails, and nobody may be told that anything was written.
-        let taken_back = self
-            .transaction
-            .rows(Statement::new("ROLLBACK TO SAVEPOINT written"))
-            .await;
+        let taken_back = Statement::new(self.dialect.take_back(self.members.len()));
+        let taken_back = self.transaction.rows(taken_back).await;
         match taken_back {
             Ok(_) => Some(self),
             Err(error) => {

@@ -42,18 +42,20 @@ impl Store {
         rows.await?.iter().map(door_of).collect()
     }
 
-    /// Whether a door is as it was read: nobody claimed or wished it anew.
+    /// Whether a door is as it was read, but for an attempt of this fence: nobody claimed or wished it anew.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn is_unchanged(&self, door: &Door) -> Result<bool, StoreError> {
+    pub async fn is_unchanged(&self, door: &Door, own_fence: i64) -> Result<bool, StoreError> {
         let statement = Statement::new(
-            "SELECT 1 AS one FROM door WHERE practice = $1 AND id = $2 AND generation = $3 AND fence = $4",
+            "SELECT 1 AS one FROM door WHERE practice = $1 AND id = $2 AND generation = $3
+             AND fence IN ($4, $5)",
         )
         .bind(door.practice.as_str())
         .bind(door.id.as_str())
         .bind(door.generation)
-        .bind(door.fence);
+        .bind(door.fence)
+        .bind(own_fence);
         Ok(self.row(statement).await?.is_some())
     }
 }

@@ -131,6 +131,27 @@ async fn a_locked_database_is_told_within_ten_seconds_and_recovers() {
     assert_eq!(accepted.status, 200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_before_a_locked_database_is_told_within_ten_seconds_too() {
+    let app = TestApp::start().await;
+    let (provider, nina) = nina(&app).await;
+    let url = app.settings.database_url().unwrap();
+    let other = rusqlite::Connection::open(sqlite_path(&url).unwrap()).unwrap();
+
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let began = tokio::time::Instant::now();
+    let disable = disable();
+    let crowd = (0..20).map(|_| provider.send("PATCH", &nina, Some(&disable)));
+    let told = futures_util::future::join_all(crowd).await;
+    let took = began.elapsed();
+    other.execute_batch("ROLLBACK").unwrap();
+    let accepted = provider.send("PATCH", &nina, Some(&disable)).await;
+
+    assert!(told.iter().all(|answer| answer.status == 503));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(accepted.status, 200);
+}
+
 #[tokio::test]
 async fn a_clock_set_back_delays_no_retry() {
     let app = TestApp::start().await;

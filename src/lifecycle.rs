@@ -27,6 +27,10 @@ async fn ready(State(store): State<Store>) -> (StatusCode, &'static str) {
     }
 }
 
+/// Goes with each request, so that an answer without an end ends when the process is asked to stop.
+#[derive(Debug, Clone)]
+pub struct Stopping(pub watch::Receiver<bool>);
+
 /// Becomes true when the process is asked to stop, by SIGTERM or Ctrl-C.
 pub fn stop_signal() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);

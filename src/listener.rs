@@ -8,7 +8,7 @@ mod pulse;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -17,7 +17,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::Limits;
+use crate::{config::Limits, lifecycle::Stopping};
 use connection::Door;
 
 /// When a connection is tried again after the operating system gave none, for want of descriptors.
@@ -39,7 +39,7 @@ pub async fn serve(
     let door = Arc::new(Door {
         tls,
         waits: limits.waits,
-        router,
+        router: router.layer(Extension(Stopping(stop.clone()))),
         stop: stop.clone(),
     });
     let mut open = JoinSet::new();

@@ -44,7 +44,7 @@ impl Departure {
         case.or_else(|| self.doors.iter().map(|door| door.wanted_at).min())
     }
 
-    /// How many doors are not proved to be as they shall be.
+    /// How many doors are not proved to be shut.
     pub fn left(&self, now: Timestamp) -> usize {
         self.unproved(now).count()
     }
@@ -56,7 +56,8 @@ impl Departure {
     }
 
     fn unproved(&self, now: Timestamp) -> impl Iterator<Item = &Door> {
-        self.doors.iter().filter(move |door| !door.is_green(now))
+        let shall_be_shut = self.doors.iter().filter(|door| door.wanted.is_closed());
+        shall_be_shut.filter(move |door| !door.is_green(now))
     }
 }
 
@@ -115,7 +116,7 @@ fn arrange(cases: Vec<KeptCase>, doors: Vec<Door>, now: Timestamp) -> Vec<Depart
             departure
                 .doors
                 .iter()
-                .any(|door| !Light::of(door, now).is_green())
+                .any(|door| door.wanted.is_closed() && !Light::of(door, now).is_green())
         })
         .collect();
     departures.sort_by_key(|departure| {
@@ -186,6 +187,15 @@ mod tests {
             None,
             "a blind reading is never overdue"
         );
+    }
+
+    #[test]
+    fn whoever_only_gains_doors_is_not_on_the_board() {
+        let mut gained = door("nina", "ehr", 60);
+        let opening = crate::door::Opening::default();
+        gained.wish(Wanted::Open(opening), "promoted".to_owned(), None, at(0));
+
+        assert!(arrange(Vec::new(), vec![gained], at(1)).is_empty());
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use drawbridge_sdk::FailureClass;
 use jiff::Timestamp;
 
-use super::light::is_held;
 use crate::{door::Door, ids::SystemName};
 
 /// One cause, and the doors it keeps from being as they shall be.
@@ -33,7 +32,7 @@ impl Trouble {
 /// What failed: revocations first, then by deadline. Doors that the brake holds are none of it.
 pub fn troubles(failing: Vec<Door>, now: Timestamp) -> Vec<Trouble> {
     let mut troubles: Vec<Trouble> = Vec::new();
-    for door in failing.into_iter().filter(|door| !is_held(door, now)) {
+    for door in failing.into_iter().filter(|door| !door.is_held_back(now)) {
         let Some(class) = door.failure.as_ref().map(|failure| failure.class) else {
             continue;
         };

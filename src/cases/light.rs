@@ -3,7 +3,7 @@
 use drawbridge_sdk::FailureClass;
 use jiff::Timestamp;
 
-use crate::door::{Assurance, Door, Due, Seen};
+use crate::door::{Assurance, Door, Seen};
 
 /// How a door is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,11 +38,11 @@ impl Light {
         if door.is_green(now) {
             return Self::green(door);
         }
-        if is_held(door, now) {
-            return Self::Held;
-        }
         if door.wanted.is_closed() && door.is_overdue(now) {
             return Self::Overdue;
+        }
+        if door.is_held_back(now) {
+            return Self::Held;
         }
         if let Some(failure) = &door.failure {
             return match failure.class {
@@ -91,18 +91,6 @@ impl Light {
             Self::Shut | Self::NoAccount | Self::Signed | Self::Open
         )
     }
-}
-
-/// Whether the brake holds this door back.
-pub fn is_held(door: &Door, now: Timestamp) -> bool {
-    door.wanted.is_closed()
-        && door.due == Due::Act
-        && door.tries == 0
-        && door.next_try.is_some_and(|at| at > now)
-        && door
-            .failure
-            .as_ref()
-            .is_some_and(|failure| failure.class == FailureClass::NeedsHuman)
 }
 
 #[cfg(test)]
@@ -180,5 +168,8 @@ mod tests {
         door.hold_back(clock::after(now(), Duration::from_secs(600)), String::new());
 
         assert_eq!(Light::of(&door, now()), Light::Held);
+        door.deadline = Some(now());
+        let late = clock::after(now(), Duration::from_secs(1));
+        assert_eq!(Light::of(&door, late), Light::Overdue, "held or not");
     }
 }

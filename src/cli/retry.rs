@@ -48,7 +48,7 @@ impl Retry {
         .await?;
         if doors == 0 {
             return Err(CliError::Problem(
-                "no door of this person waits: all are green, or there is none".to_owned(),
+                "no door of this person can be tried: all are green, or wait for a person, or there is none".to_owned(),
             ));
         }
         println!("{doors} doors are tried again now");

@@ -282,7 +282,9 @@ const fn idle(role: OfficeRole) -> Duration {
 /// Writes down that somebody did something. A page that asks for itself keeps nobody signed in.
 async fn note_active(visit: &Visit, someone: &SignedIn, headers: &HeaderMap) {
     let is_due = clock::after(someone.session.last_active, NOTED_EVERY) <= visit.now;
-    let is_live = headers.contains_key(LIVE) || visit.path == "/live";
+    // Without scripts a page says so in its address.
+    let asks_by_itself = headers.contains_key(LIVE) || visit.query.get("live") == "1";
+    let is_live = asks_by_itself || visit.path == "/live";
     let store = &visit.office.store;
     // While nothing can be written, each page would wait for it in vain.
     if !is_due || is_live || store.is_in_trouble() {

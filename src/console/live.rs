@@ -13,6 +13,7 @@ use futures_util::stream;
 use tokio::time::Instant;
 
 use super::admit::Visit;
+use crate::lifecycle::Stopping;
 
 /// How often the length of the ledger is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -22,27 +23,34 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const STREAM_FOR: Duration = Duration::from_secs(60);
 
 /// Something happens in a practice whenever its ledger grows, whichever process wrote it.
-pub(super) async fn stream(Extension(visit): Extension<Arc<Visit>>) -> Response {
+pub(super) async fn stream(
+    Extension(visit): Extension<Arc<Visit>>,
+    Extension(Stopping(stop)): Extension<Stopping>,
+) -> Response {
     let until = Instant::now() + STREAM_FOR;
     let begin = (visit, None::<i64>);
-    let changes = stream::unfold(begin, move |(visit, known)| async move {
-        loop {
-            if Instant::now() >= until {
-                return None;
-            }
-            let store = &visit.office.store;
-            let length = store.find_ledger_length(&visit.practice().name).await.ok();
-            match (length, known) {
-                (Some(length), Some(known)) if length != known => {
-                    let event = Event::default().event("moved").data(length.to_string());
-                    return Some((Ok::<_, Infallible>(event), (visit, Some(length))));
+    let changes = stream::unfold(begin, move |(visit, known)| {
+        let stop = stop.clone();
+        async move {
+            loop {
+                // An open page keeps the bridge from stopping for no longer than one look.
+                if Instant::now() >= until || *stop.borrow() {
+                    return None;
                 }
-                // A page that opens says where it stands, so that nothing between two streams is missed.
-                (Some(length), None) => {
-                    let event = Event::default().event("stands").data(length.to_string());
-                    return Some((Ok(event), (visit, Some(length))));
+                let store = &visit.office.store;
+                let length = store.find_ledger_length(&visit.practice().name).await.ok();
+                match (length, known) {
+                    (Some(length), Some(known)) if length != known => {
+                        let event = Event::default().event("moved").data(length.to_string());
+                        return Some((Ok::<_, Infallible>(event), (visit, Some(length))));
+                    }
+                    // A page that opens says where it stands, so that nothing between two streams is missed.
+                    (Some(length), None) => {
+                        let event = Event::default().event("stands").data(length.to_string());
+                        return Some((Ok(event), (visit, Some(length))));
+                    }
+                    _ => tokio::time::sleep(LOOK_EVERY).await,
                 }
-                _ => tokio::time::sleep(LOOK_EVERY).await,
             }
         }
     });

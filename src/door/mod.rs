@@ -272,6 +272,25 @@ impl Door {
         self.deadline.is_some_and(|deadline| deadline < now) && !self.is_green(now) && !blind
     }
 
+    /// Whether the brake holds it back: it waits for a look, and nothing failed.
+    pub fn is_held_back(&self, now: Timestamp) -> bool {
+        self.wanted.is_closed()
+            && self.due == Due::Act
+            && self.tries == 0
+            && self.next_try.is_some_and(|at| at > now)
+            && self.needs_a_person()
+    }
+
+    /// Whether nothing is called for it: a person puts it right, and signs.
+    pub fn waits_for_a_person(&self) -> bool {
+        self.next_try.is_none() && self.needs_a_person()
+    }
+
+    fn needs_a_person(&self) -> bool {
+        let failure = self.failure.as_ref();
+        failure.is_some_and(|failure| failure.class == FailureClass::NeedsHuman)
+    }
+
     /// What stays possible, in one line; `None` when nothing does.
     pub fn residual_text(&self) -> Option<String> {
         if self.residual.is_empty() {

@@ -128,16 +128,26 @@ pub fn write(header: &Header, records: &[StoredRecord]) -> String {
     pack
 }
 
-/// Recomputes a whole chain from its first record. Names the first that was changed.
-pub fn first_broken(records: &[StoredRecord]) -> Option<i64> {
+/// Recomputes a whole chain from its first record up to the head that was noted elsewhere: its sequence
+/// and hash. Names the first record that was changed, or is missing.
+pub fn first_broken(records: &[StoredRecord], head: &(i64, String)) -> Option<i64> {
     let mut previous = GENESIS;
+    let mut expected = 0;
     for record in records {
+        expected += 1;
+        if record.sequence != expected {
+            return Some(expected);
+        }
         previous = chain::link(&previous, &chain::text_hash(&record.text));
         if chain::to_hex(&previous) != record.hash {
             return Some(record.sequence);
         }
+        if record.sequence == head.0 && record.hash != head.1 {
+            return Some(record.sequence);
+        }
     }
-    None
+    // More may have been written since the head was noted.
+    (expected < head.0).then_some(expected + 1)
 }
 
 /// The header of a pack made now.

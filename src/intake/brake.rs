@@ -6,7 +6,6 @@ use serde_json::{Map, json};
 use super::Desk;
 use crate::{
     clock,
-    door::{Door, Due},
     evidence::Entry,
     ids::PersonId,
     policy::{
@@ -64,14 +63,8 @@ pub(super) fn says(until: Timestamp) -> String {
 /// Lets a person's held doors go on at once.
 pub(super) async fn release(tx: &mut WriteTx, person: &PersonId) -> Result<(), StoreError> {
     let now = tx.now();
-    let is_held = |door: &Door| {
-        door.wanted.is_closed()
-            && door.due == Due::Act
-            && door.tries == 0
-            && door.next_try.is_some_and(|at| at > now)
-    };
     for mut door in tx.find_doors_of(person).await? {
-        if is_held(&door) {
+        if door.is_held_back(now) {
             door.next_try = Some(now);
             door.failure = None;
             tx.record_door(&door, Lease::Keep);

@@ -25,7 +25,8 @@ pub struct Attestation<'a> {
     pub done: Option<Timestamp>,
 }
 
-/// Makes a person's doors that are not green due now. Answers how many.
+/// Makes a person's doors that are not green due now, but for those at which nothing is called. Answers
+/// how many.
 ///
 /// # Errors
 /// When the archive cannot be written.
@@ -39,7 +40,8 @@ pub async fn retry(
     let mut tx = store.begin(&caller.practice, now).await?;
     let mut tried = 0;
     for door in tx.find_doors_of(person).await? {
-        if door.is_green(now) || system.is_some_and(|system| *system != door.system) {
+        let is_meant = system.is_none_or(|system| *system == door.system);
+        if !is_meant || door.is_green(now) || door.waits_for_a_person() {
             continue;
         }
         ask_for_a_try(&mut tx, caller, door);
@@ -49,7 +51,8 @@ pub async fn retry(
     Ok(tried)
 }
 
-/// Makes every door into a system due now whose last call or reading failed. Answers how many.
+/// Makes every door into a system due now whose last call or reading failed, but for those that the
+/// brake holds: each person is released by name. Answers how many.
 ///
 /// # Errors
 /// When the archive cannot be written.
@@ -60,7 +63,8 @@ pub async fn retry_system(
     now: Timestamp,
 ) -> Result<usize, StoreError> {
     let mut tx = store.begin(&caller.practice, now).await?;
-    let doors = tx.find_failing_doors_into(system).await?;
+    let mut doors = tx.find_failing_doors_into(system).await?;
+    doors.retain(|door| !door.is_held_back(now) && !door.waits_for_a_person());
     let tried = doors.len();
     for door in doors {
         ask_for_a_try(&mut tx, caller, door);

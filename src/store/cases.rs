@@ -18,8 +18,8 @@ use crate::{
 
 const KINDS: [&str; 3] = ["joiner", "mover", "leaver"];
 
-/// Doors that the brake holds wait for a look; nothing failed. The clock
-/// has the same rule for a door that was read: `is_held`.
+/// Doors that the brake holds wait for a look; nothing failed. [`Door::is_held_back`] is the same rule for
+/// a door that was read.
 const FAILED: &str = "failure IS NOT NULL AND NOT (wanted = 'closed' AND due = 'act' AND tries = 0
     AND failure = 'needs_human' AND next_try IS NOT NULL AND next_try > $2)";
 
@@ -140,8 +140,8 @@ impl Store {
         row.map_or(Ok(None), |row| row.maybe_time("first"))
     }
 
-    /// Doors of leavers' and movers' open cases, and every other door that shall be shut and may not be
-    /// green: its proof was lost, or a reading is late.
+    /// Doors that shall be shut: those of leavers' and movers' open cases, and every other one that may not
+    /// be green: its proof was lost, or a reading is late.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -153,11 +153,10 @@ impl Store {
         let statement = Statement::new(concat!(
             "SELECT ",
             door_columns!(),
-            " FROM door WHERE practice = $1 AND (departure_case IN (
+            " FROM door WHERE practice = $1 AND wanted = 'closed' AND (departure_case IN (
                   SELECT id FROM departure_case WHERE practice = $1 AND kind IN ('leaver', 'mover')
                       AND closed IS NULL)
-                OR (wanted = 'closed' AND (assurance NOT IN ('verified', 'attested') OR failure IS NOT NULL
-                    OR next_try < $2)))
+                OR assurance NOT IN ('verified', 'attested') OR failure IS NOT NULL OR next_try < $2)
              ORDER BY person, system, way"
         ))
         .bind(practice.as_str())
@@ -266,6 +265,22 @@ impl Store {
             .bind(practice.as_str());
         let row = self.row(statement).await?;
         row.map_or(Ok(0), |row| row.number("ledger_sequence"))
+    }
+
+    /// The head of a practice's ledger: the last record's sequence and hash.
+    ///
+    /// # Errors
+    /// When the database does not answer, or there is no such practice.
+    pub async fn find_ledger_head(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<(i64, String), StoreError> {
+        let statement =
+            Statement::new("SELECT ledger_sequence, ledger_hash FROM practice WHERE name = $1")
+                .bind(practice.as_str());
+        let row = self.row(statement).await?;
+        let row = row.ok_or_else(|| corrupt("name"))?;
+        Ok((row.number("ledger_sequence")?, row.text("ledger_hash")?))
     }
 
     /// The latest records, newest first: of one person, or of everybody, before this one if it is given.

@@ -7,7 +7,7 @@ use drawbridge::{
     intake::{human, returns::Word},
 };
 
-use crate::support::TestApp;
+use crate::support::{TestApp, fake};
 
 const TEN_MINUTES: Duration = Duration::from_secs(10 * 60);
 
@@ -111,6 +111,24 @@ async fn a_departure_by_name_is_never_held_and_lets_one_that_was_go_on() {
     app.run_due().await;
 
     assert_eq!(inside(&app, 8), [5]);
+}
+
+#[tokio::test]
+async fn trying_a_whole_system_again_lets_nobody_go_on_who_is_held() {
+    let app = TestApp::start().await;
+    let nurses = nurses(&app, 8).await;
+    app.system("ehr").fail_next([fake::refused()]);
+    for nurse in &nurses {
+        app.disable(nurse).await;
+    }
+    app.run_due().await;
+
+    let now = drawbridge::clock::Clock::now(&app.clock);
+    let tried = human::retry_system(&app.store, &app.caller(), &"ehr".into(), now).await;
+    app.run_due().await;
+
+    assert_eq!(tried.unwrap(), 1, "the one that was refused");
+    assert_eq!(inside(&app, 8), [5, 6, 7]);
 }
 
 #[tokio::test]

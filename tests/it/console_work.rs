@@ -404,15 +404,46 @@ async fn a_system_is_tested_on_the_spot_and_says_what_it_can_do() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_lost_its_end_is_not_called_intact() {
+    let (app, _console, dana) = nina_left().await;
+    let url = app.settings.database_url().unwrap();
+    let other = rusqlite::Connection::open(sqlite_path(&url).unwrap()).unwrap();
+
+    other
+        .execute_batch(
+            "DROP TRIGGER evidence_is_never_deleted; DELETE FROM evidence WHERE sequence > 3",
+        )
+        .unwrap();
+    dana.press("/ledger/check", &[]).await;
+    let cut = dana.get("/ledger").await;
+
+    assert!(cut.says("Record 4 was changed after it was written, or is missing"));
+}
+
+async fn stream(dana: &Browser) -> reqwest::Response {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let stream = client
+        .get(format!("{}/live", dana.origin))
+        .header("cookie", dana.cookie());
+    stream.send().await.unwrap()
+}
+
+#[tokio::test]
+async fn an_open_page_does_not_keep_the_bridge_from_stopping() {
+    let (_app, console, dana) = nina_left().await;
+    let mut stream = stream(&dana).await;
+    stream.chunk().await.unwrap().unwrap();
+
+    console.stop();
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.chunk()).await;
+
+    assert_eq!(end.expect("it ends").unwrap(), None);
+}
+
+#[tokio::test]
 async fn an_open_page_hears_of_a_change_whoever_made_it() {
     let (_app, _console, dana) = nina_left().await;
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut stream = client
-        .get(format!("{}/live", dana.origin))
-        .header("cookie", dana.cookie())
-        .send()
-        .await
-        .unwrap();
+    let mut stream = stream(&dana).await;
     let stands = stream.chunk().await.unwrap().unwrap();
 
     dana.press("/systems/ehr/retry", &[]).await;

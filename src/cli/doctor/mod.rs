@@ -119,10 +119,11 @@ pub(in crate::cli) async fn check_chain(
     store: &Store,
     practice: &PracticeName,
 ) -> Result<Result<String, String>, StoreError> {
+    let head = store.find_ledger_head(practice).await?;
     let records = store.list_records(practice, None).await?;
-    if let Some(sequence) = pack::first_broken(&records) {
+    if let Some(sequence) = pack::first_broken(&records, &head) {
         return Ok(Err(format!(
-            "record {sequence} was changed: restore a backup and keep this one as evidence"
+            "record {sequence} was changed or is missing: restore a backup and keep this one as evidence"
         )));
     }
     Ok(Ok(format!("{} records, intact", records.len())))

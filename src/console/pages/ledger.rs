@@ -104,10 +104,11 @@ pub(in super::super) async fn check(
     let practice = &visit.practice().name;
     let what = ("ledger.checked", None, None);
     human::note(&office.store, &visit.caller(), what, json!({}), visit.now).await?;
+    let head = office.store.find_ledger_head(practice).await?;
     let records = office.store.list_records(practice, None).await?;
     let length = records.len();
     // Hashing a hundred thousand records takes a while; other requests are answered meanwhile.
-    let broken = tokio::task::spawn_blocking(move || pack::first_broken(&records))
+    let broken = tokio::task::spawn_blocking(move || pack::first_broken(&records, &head))
         .await
         .map_err(|error| Happened::NoArchive(error.to_string()))?;
     let looked = match broken {
@@ -117,12 +118,12 @@ pub(in super::super) async fn check(
             says: format!("Intact from the first record to number {length}."),
         },
         Some(sequence) => {
-            tracing::error!(practice.name = %practice, sequence, "a record of the ledger was changed");
+            tracing::error!(practice.name = %practice, sequence, "a record of the ledger was changed or is missing");
             Looked {
                 at: visit.now,
                 is_well: false,
                 says: format!(
-                    "Record {sequence} was changed after it was written. Stop the server, keep this database as \
+                    "Record {sequence} was changed after it was written, or is missing. Stop the server, keep this database as \
                      evidence, and restore a copy."
                 ),
             }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     cases::Light,
-    door::Door,
+    door::{Assurance, Door},
     ids::{PersonId, PracticeName},
     intake::human,
     store::{Store, StoreError, faces::Face},
@@ -73,6 +73,9 @@ impl DoorView {
             .find(&door.practice, &door.system)
             .is_none_or(|outlook| outlook.is_reachable);
         let is_green = door.is_green(now);
+        // A signature says how it is; that it was seen so is another matter.
+        let was_read =
+            door.assurance != Assurance::Attested || door.seen_at >= Some(door.wanted_at);
         Self {
             id: door.id.to_string(),
             system: visit.practice().title_of(&door.system),
@@ -86,8 +89,15 @@ impl DoorView {
             urgency: light.urgency(),
             kind,
             wanted: door.wanted.as_str(),
-            seen: words::seen(door.seen),
-            seen_at: door.seen_at.map(|at| When::new(at, visit)),
+            seen: if was_read {
+                words::seen(door.seen)
+            } else {
+                "not read since"
+            },
+            seen_at: door
+                .seen_at
+                .filter(|_| was_read)
+                .map(|at| When::new(at, visit)),
             assurance: words::assurance(door.assurance),
             said: door
                 .failure
@@ -145,7 +155,7 @@ async fn held_people(
     let failing = store.list_failing_doors(practice).await?;
     Ok(failing
         .into_iter()
-        .filter(|door| crate::cases::light::is_held(door, now))
+        .filter(|door| door.is_held_back(now))
         .collect())
 }
 

@@ -69,6 +69,9 @@ fn row(system: &SystemSettings, doors: Option<&SystemDoors>, visit: &Visit) -> R
         Some(_) if doors.is_some_and(|doors| doors.failing > 0) => {
             ("alert", "reached, some calls fail", "warn")
         }
+        Some(_) if doors.is_none_or(|doors| doors.last_read.is_none()) => {
+            ("question", "not read yet", "idle")
+        }
         Some(_) => ("check", "no trouble known", "good"),
     };
     let mut facts = Vec::new();

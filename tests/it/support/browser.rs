@@ -18,7 +18,7 @@ use super::TestApp;
 /// The console on a free port.
 pub struct Console {
     pub origin: String,
-    _stop: watch::Sender<bool>,
+    stop: watch::Sender<bool>,
 }
 
 /// Somebody in front of it.
@@ -59,6 +59,13 @@ impl Page {
     }
 }
 
+impl Console {
+    /// Asks the listener to stop, as SIGTERM does.
+    pub fn stop(&self) {
+        self.stop.send(true).expect("it listens");
+    }
+}
+
 impl TestApp {
     /// The console on a free port, over this bridge.
     pub async fn console(&self) -> Console {
@@ -79,7 +86,7 @@ impl TestApp {
         drawbridge_sdk::http::install_tls_provider();
         Console {
             origin: format!("http://{address}"),
-            _stop: stop,
+            stop,
         }
     }
 

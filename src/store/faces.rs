@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Store, StoreError,
+    dialect::Dialect,
     row::{Row, placeholders},
     statement::Statement,
 };
@@ -17,9 +18,6 @@ use crate::{
 
 /// How many people one statement reads.
 const AT_ONCE: usize = 100;
-
-/// How many people are looked at for one search.
-const MOST_READ: usize = 2_000;
 
 /// Somebody as they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,8 +137,8 @@ impl Store {
         Ok(faces.remove(person))
     }
 
-    /// People of whom some name, address, number or job contains this text, whatever its case, the latest
-    /// first; everybody when it is empty.
+    /// People of whom some name, address, number or job contains this text, whatever its case; everybody when
+    /// it is empty. Those of whom an address or a number does come first, and then the latest.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -151,44 +149,99 @@ impl Store {
         most: usize,
     ) -> Result<Vec<Face>, StoreError> {
         let text = fold(text.trim());
-        let position = self.dialect().position();
-        // What stands in the attributes is looked for roughly here, and rightly below: the keys are in
-        // there too, and databases fold ASCII alone.
-        let is_rough = if text.is_ascii() {
-            format!("{position}(LOWER(u.attributes), $2) > 0")
-        } else {
-            "1 = 1".to_owned()
-        };
-        let sql = format!(
-            "SELECT id, is_named FROM (SELECT p.id AS id,
-                 CASE WHEN $2 = '' OR EXISTS (SELECT 1 FROM identifier i WHERE i.practice = $1 AND i.person = p.id
-                      AND {position}(i.folded, $2) > 0) THEN 1 ELSE 0 END AS is_named,
-                 CASE WHEN EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = p.id
-                      AND {is_rough}) THEN 1 ELSE 0 END AS is_near
-                 FROM person p WHERE p.practice = $1) AS found
-             WHERE is_named = 1 OR is_near = 1 ORDER BY id DESC LIMIT {MOST_READ}"
-        );
-        let statement = Statement::new(sql)
-            .bind(practice.as_str())
-            .bind(text.as_str());
-        let mut found = Vec::new();
-        for row in &self.rows(statement).await? {
-            found.push((PersonId::from(row.text("id")?), row.flag("is_named")?));
+        let mut found = self.find_named(practice, &text, most).await?;
+        let mut before = None;
+        // Whoever is not found is taken to be not here: everybody who may be meant is looked at.
+        while found.len() < most {
+            let people = self.find_near(practice, &text, before.as_ref()).await?;
+            let Some(last) = people.last() else {
+                break;
+            };
+            before = Some(last.clone());
+            let faces = self.faces_in_order(practice, &people).await?;
+            found.extend(faces.into_iter().filter(|face| is_called(face, &text)));
         }
-        let people: Vec<PersonId> = found.iter().map(|(person, _)| person.clone()).collect();
-        let mut faces = self.find_faces(practice, &people).await?;
-        let is_meant = |face: &Face| {
-            let title = face.title.as_deref().unwrap_or_default();
-            fold(&face.name).contains(&text) || fold(title).contains(&text)
-        };
-        Ok(found
-            .into_iter()
-            .filter_map(|(person, is_named)| Some((faces.remove(&person)?, is_named)))
-            .filter(|(face, is_named)| *is_named || is_meant(face))
-            .map(|(face, _)| face)
-            .take(most)
-            .collect())
+        found.truncate(most);
+        Ok(found)
     }
+
+    /// Those who bear an identifier that contains the folded text.
+    async fn find_named(
+        &self,
+        practice: &PracticeName,
+        text: &str,
+        most: usize,
+    ) -> Result<Vec<Face>, StoreError> {
+        let bears = bears(self.dialect());
+        let sql = format!(
+            "SELECT p.id AS id FROM person p WHERE p.practice = $1 AND ($2 = '' OR {bears}) ORDER BY p.id DESC LIMIT {most}"
+        );
+        let statement = Statement::new(sql).bind(practice.as_str()).bind(text);
+        let people = self.person_ids(statement).await?;
+        self.faces_in_order(practice, &people).await
+    }
+
+    /// The next of those who bear no such identifier, and of whom something else may contain the text.
+    ///
+    /// What stands in the attributes is looked for roughly, for the keys are in there too, and databases fold
+    /// ASCII alone: whatever has other letters in it may be meant.
+    async fn find_near(
+        &self,
+        practice: &PracticeName,
+        text: &str,
+        before: Option<&PersonId>,
+    ) -> Result<Vec<PersonId>, StoreError> {
+        let position = self.dialect().position();
+        let bears = bears(self.dialect());
+        let after_those = before.map_or("", |_| "AND p.id < $4");
+        let sql = format!(
+            "SELECT p.id AS id FROM person p WHERE p.practice = $1 {after_those} AND $2 <> '' AND NOT {bears}
+                 AND EXISTS (SELECT 1 FROM scim_user u WHERE u.practice = $1 AND u.person = p.id
+                     AND ({position}(LOWER(u.attributes), $3) > 0
+                          OR OCTET_LENGTH(u.attributes) > LENGTH(u.attributes)))
+             ORDER BY p.id DESC LIMIT {AT_ONCE}"
+        );
+        let quoted = serde_json::Value::from(text).to_string();
+        // As it stands between the quotation marks.
+        let in_json = quoted.get(1..quoted.len() - 1);
+        let mut statement = Statement::new(sql)
+            .bind(practice.as_str())
+            .bind(text)
+            .bind(in_json.unwrap_or(text));
+        if let Some(before) = before {
+            statement = statement.bind(before.as_str());
+        }
+        self.person_ids(statement).await
+    }
+
+    async fn person_ids(&self, statement: Statement) -> Result<Vec<PersonId>, StoreError> {
+        let rows = self.rows(statement).await?;
+        rows.iter().map(|row| Ok(row.text("id")?.into())).collect()
+    }
+
+    async fn faces_in_order(
+        &self,
+        practice: &PracticeName,
+        people: &[PersonId],
+    ) -> Result<Vec<Face>, StoreError> {
+        let mut faces = self.find_faces(practice, people).await?;
+        let in_order = people.iter().filter_map(|person| faces.remove(person));
+        Ok(in_order.collect())
+    }
+}
+
+/// Whether person `p` bears an identifier that contains the folded text `$2`.
+fn bears(dialect: Dialect) -> String {
+    let position = dialect.position();
+    format!(
+        "EXISTS (SELECT 1 FROM identifier i WHERE i.practice = $1 AND i.person = p.id AND {position}(i.folded, $2) > 0)"
+    )
+}
+
+/// Whether somebody's name or job contains the folded text.
+fn is_called(face: &Face, text: &str) -> bool {
+    let title = face.title.as_deref().unwrap_or_default();
+    fold(&face.name).contains(text) || fold(title).contains(text)
 }
 
 #[cfg(test)]

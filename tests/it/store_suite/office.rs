@@ -5,12 +5,14 @@ use std::time::Duration;
 use drawbridge::{
     cases::board,
     clock::{Clock as _, after},
+    ids::{PersonId, UserId},
+    people::user::User,
     policy::office::OfficeRole,
     store::admins::{Admin, Invitation, Session},
 };
 use serde_json::json;
 
-use crate::support::{TestApp, fake};
+use crate::support::{TestApp, fake, person};
 
 pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &TestApp) {
     let now = app.clock.now();
@@ -136,4 +138,48 @@ pub async fn the_console_finds_cases_failures_people_and_how_each_system_is_doin
     assert_eq!(last.unwrap().case.id, case);
     let board = board::departures(&app.store, &practice, app.clock.now()).await;
     assert!(board.unwrap().is_empty());
+}
+
+/// Hired at once, and after everybody who is here: no door of theirs is planned.
+async fn hire_crowd(app: &TestApp, count: usize) {
+    let now = app.clock.now();
+    let mut tx = app.begin().await;
+    for number in 0..count {
+        let user = User {
+            id: UserId::generate(),
+            person: PersonId::generate(),
+            attributes: person(&format!("n{number}"), "Nurse", true),
+            version: 1,
+            created: now,
+            modified: now,
+            may_be_in_groups: false,
+        };
+        tx.record_person(&user.person);
+        tx.record_identifiers(&user.person, &user.attributes);
+        tx.record_user(&"entra".into(), &user, None);
+    }
+    tx.commit().await.unwrap();
+}
+
+pub async fn somebody_is_found_however_many_came_later(app: &TestApp) {
+    let id = app.hire("nurse.jm", "Social worker").await;
+    app.edit(&id, |attributes| {
+        attributes.insert("displayName".to_owned(), json!("Jürgen Müller-Strauß"));
+    })
+    .await;
+    hire_crowd(app, 2_100).await;
+
+    // Every User says `work` somewhere: it is the kind of an address.
+    for query in ["MÜLLER", "strauss", "work", "jm@elm"] {
+        let found = app.store.search_people(&app.practice(), query, 51).await;
+        let names: Vec<String> = found.unwrap().into_iter().map(|face| face.name).collect();
+        assert_eq!(names, ["Jürgen Müller-Strauß"], "{query}");
+    }
+    let nurses = app.store.search_people(&app.practice(), "nurse", 51).await;
+    let nurses = nurses.unwrap();
+    let everybody = app.store.search_people(&app.practice(), "", 51).await;
+
+    assert_eq!(nurses.len(), 51);
+    assert_eq!(nurses[0].user_name, "nurse.jm", "an address before a job");
+    assert_eq!(everybody.unwrap().len(), 51);
 }

@@ -11,7 +11,9 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Settings,
     console::admins,
+    ids::PracticeName,
     policy::office::OfficeRole,
+    store::{Store, StoreError},
 };
 
 /// Who may sign in to the console.
@@ -109,6 +111,7 @@ impl Invite {
             self.role.as_str(),
             admins::LINK_WORKS_FOR.as_secs() / 60
         );
+        warn_without_owner(&store, &practice.name).await?;
         println!("{}/sign-in/{link}", address(&settings, self.url.as_deref()));
         Ok(Exit::Ok)
     }
@@ -167,7 +170,7 @@ impl Remove {
         let admins = store.list_admins(&practice.name).await?;
         let admin = admins
             .iter()
-            .find(|admin| admin.name.eq_ignore_ascii_case(&self.name))
+            .find(|admin| admin.is_called(&self.name))
             .ok_or_else(|| {
                 CliError::Problem(format!(
                     "nobody here is called `{}`: `drawbridge admin list` shows who is",
@@ -176,6 +179,18 @@ impl Remove {
             })?;
         admins::remove(&store, &caller(&practice.name), admin, SystemClock.now()).await?;
         println!("{} may not come in any more", admin.name);
+        warn_without_owner(&store, &practice.name).await?;
         Ok(Exit::Ok)
     }
+}
+
+/// Says so when nobody in the console can let others in any more. Here that is allowed: this is the way back.
+async fn warn_without_owner(store: &Store, practice: &PracticeName) -> Result<(), StoreError> {
+    let admins = store.list_admins(practice).await?;
+    if !admins.iter().any(|admin| admin.role == OfficeRole::Owner) {
+        eprintln!(
+            "{practice} has no owner now: let one in with `drawbridge admin invite --name NAME --role owner`"
+        );
+    }
+    Ok(())
 }

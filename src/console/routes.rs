@@ -160,6 +160,11 @@ pub fn table() -> Vec<Route> {
             pages::settings::invite,
         ),
         act(
+            "/settings/admins/{admin}/link",
+            Right(A::ManageAdmins),
+            pages::settings::renew_link,
+        ),
+        act(
             "/settings/admins/{admin}/remove",
             Right(A::ManageAdmins),
             pages::settings::remove_admin,

@@ -106,7 +106,7 @@ fn no_longer(visit: &Visit) -> Response {
     let template = SignIn {
         frame: Frame::bare(visit, "Sign in"),
         whom: None,
-        problem: "This link does not work: it was used, it is older than 15 minutes, or it is not complete.",
+        problem: "This link does not work: it was used, a newer one was made, it is older than 15 minutes, or it is not complete.",
     };
     page(StatusCode::FORBIDDEN, &template)
 }

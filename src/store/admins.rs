@@ -28,6 +28,13 @@ pub struct Admin {
     pub role: OfficeRole,
 }
 
+impl Admin {
+    /// Whether this is their name, whatever its case.
+    pub fn is_called(&self, name: &str) -> bool {
+        fold(&self.name) == fold(name.trim())
+    }
+}
+
 /// A link that lets somebody sign in once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
@@ -39,7 +46,7 @@ pub struct Invitation {
     pub admin: Admin,
     /// When it stops working.
     pub expires: Timestamp,
-    /// Whether it was used.
+    /// Whether it was used, or a later link took its place.
     pub is_used: bool,
 }
 
@@ -160,6 +167,35 @@ impl WriteTx {
         row.as_ref().map(admin_of).transpose()
     }
 
+    /// The admin with this id, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_admin_by_id(&mut self, id: &AdminId) -> Result<Option<Admin>, StoreError> {
+        let statement = Statement::new(
+            "SELECT practice, id AS admin, name, role FROM admin
+             WHERE practice = $1 AND id = $2 AND removed IS NULL",
+        )
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        let row = self.row(statement).await?;
+        row.as_ref().map(admin_of).transpose()
+    }
+
+    /// Whether the practice has an owner beside this admin.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn has_other_owner(&mut self, than: &AdminId) -> Result<bool, StoreError> {
+        let statement = Statement::new(
+            "SELECT id FROM admin WHERE practice = $1 AND role = $2 AND removed IS NULL AND id <> $3 LIMIT 1",
+        )
+        .bind(self.practice().as_str())
+        .bind(OfficeRole::Owner.as_str())
+        .bind(than.as_str());
+        Ok(self.row(statement).await?.is_some())
+    }
+
     /// Records somebody who may come in: new, or with another role.
     pub fn record_admin(&mut self, admin: &Admin) {
         let statement = Statement::new(
@@ -182,6 +218,17 @@ impl WriteTx {
                 .bind(clock::to_text(self.now()))
                 .bind(self.practice().as_str())
                 .bind(id.as_str());
+        self.later(statement);
+    }
+
+    /// Has every link of an admin that was not used yet stop working.
+    pub fn void_invitations(&mut self, admin: &AdminId) {
+        let statement = Statement::new(
+            "UPDATE admin_invitation SET used = $1 WHERE practice = $2 AND admin = $3 AND used IS NULL",
+        )
+        .bind(clock::to_text(self.now()))
+        .bind(self.practice().as_str())
+        .bind(admin.as_str());
         self.later(statement);
     }
 

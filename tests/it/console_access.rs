@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use drawbridge::{
-    console::routes::{Needs, Route, table},
+    clock::Clock as _,
+    console::{
+        admins,
+        routes::{Needs, Route, table},
+    },
     policy::office::{Action, OfficeRole},
 };
 use reqwest::{Method, StatusCode};
@@ -322,6 +326,110 @@ async fn signing_out_and_being_sent_away_end_a_session_at_once() {
     assert_eq!(removed.status, StatusCode::SEE_OTHER);
     assert_eq!(sent_away.status, StatusCode::UNAUTHORIZED);
     assert_eq!(signed_out.status, StatusCode::UNAUTHORIZED);
+}
+
+/// The secret part of a link that a page shows.
+fn link_in(page: &Page) -> String {
+    let link = page.text.split("/sign-in/").nth(1);
+    link.and_then(|link| link.split('<').next())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+async fn role_of(app: &TestApp, name: &str) -> Option<OfficeRole> {
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let found = admins.iter().find(|admin| admin.is_called(name));
+    found.map(|admin| admin.role)
+}
+
+#[tokio::test]
+async fn inviting_a_name_that_is_here_changes_nobody_until_it_is_said_who_is_meant() {
+    let app = TestApp::start().await;
+    let console = app.console().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    app.link("elm", "Zoë Strauß", OfficeRole::Owner).await;
+    let path = "/settings/admins";
+    let typed = [("name", "zoË strauss"), ("role", "auditor")];
+
+    let asked = owner.press(path, &typed).await;
+    let before = role_of(&app, "Zoë Strauß").await;
+    let sure = [typed[0], typed[1], ("change", "yes")];
+    let changed = owner.press(path, &sure).await;
+    let own = [
+        ("name", "DANA the owner"),
+        ("role", "admin"),
+        ("change", "yes"),
+    ];
+    let own = owner.press(path, &own).await;
+
+    assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        asked.says("is auditor from now on, no longer owner"),
+        "{}",
+        asked.text
+    );
+    assert!(asked.says("name=\"change\"") && asked.says("zoË strauss"));
+    assert!(link_in(&asked).is_empty());
+    assert_eq!(before, Some(OfficeRole::Owner));
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert!(changed.says("A link for Zoë Strauß"));
+    assert_eq!(
+        role_of(&app, "zoË STRAUSS").await,
+        Some(OfficeRole::Auditor)
+    );
+    assert_eq!(own.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        role_of(&app, "Dana the owner").await,
+        Some(OfficeRole::Owner)
+    );
+}
+
+#[tokio::test]
+async fn a_new_link_keeps_the_role_and_takes_the_place_of_the_one_before() {
+    let app = TestApp::start().await;
+    let console = app.console().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    let first = app.link("elm", "Priya", OfficeRole::Operator).await;
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let priya = admins.iter().find(|admin| admin.name == "Priya").unwrap();
+
+    let path = format!("/settings/admins/{}/link", priya.id);
+    let page = owner.press(&path, &[]).await;
+    let second = link_in(&page);
+    let early = console
+        .browser()
+        .post("/sign-in", &[("link", &first)])
+        .await;
+    let late = console
+        .browser()
+        .post("/sign-in", &[("link", &second)])
+        .await;
+
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert_eq!(early.status, StatusCode::FORBIDDEN);
+    assert_eq!(late.status, StatusCode::SEE_OTHER);
+    assert_eq!(role_of(&app, "Priya").await, Some(OfficeRole::Operator));
+}
+
+#[tokio::test]
+async fn two_owners_who_send_each_other_away_leave_one() {
+    let app = TestApp::start().await;
+    app.link("elm", "Dana", OfficeRole::Owner).await;
+    app.link("elm", "Priya", OfficeRole::Owner).await;
+    let now = app.clock.now();
+    // Both pages were read before either button was pressed.
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let send_away = |admin| {
+        let (store, caller) = (app.store.clone(), app.caller());
+        async move { admins::remove_but_the_last_owner(&store, &caller, admin, now).await }
+    };
+
+    let first = send_away(&admins[1]).await.unwrap();
+    let second = send_away(&admins[0]).await.unwrap();
+
+    assert!(first.is_ok());
+    assert!(second.unwrap_err().contains("the last owner"));
+    assert_eq!(role_of(&app, "Dana").await, Some(OfficeRole::Owner));
 }
 
 #[tokio::test]

@@ -3,21 +3,21 @@
 use std::{sync::Arc, time::Duration};
 
 use askama::Template;
-use axum::{Extension, extract::Path, response::Response};
+use axum::{Extension, extract::Path, http::StatusCode, response::Response};
 
 use super::super::{
-    admins,
+    admins::{self, Link, NotInvited, Wish},
     admit::Visit,
-    frame::{Frame, ok, see_other},
+    frame::{Frame, ok, page, see_other},
     time::{When, apart},
     trouble::{Answer, Happened},
 };
 use crate::{
     clock,
-    ids::TokenId,
+    ids::{AdminId, TokenId},
     intake::tokens,
     policy::office::{Action, OfficeRole},
-    store::StoredToken,
+    store::{StoredToken, admins::Admin},
 };
 
 /// How long a token works if nobody says otherwise, in days.
@@ -37,11 +37,24 @@ struct SettingsPage {
     tokens: Vec<TokenRow>,
     admins: Vec<AdminRow>,
     roles: Vec<OfficeRole>,
+    /// The role that is chosen in the form.
+    chosen: &'static str,
     days: u32,
     may_make_tokens: bool,
     may_manage_admins: bool,
     close_within: String,
     zone: String,
+    /// Somebody of a name that was typed who is here already, if it is to be said who is meant.
+    asked: Option<Asked>,
+}
+
+/// A form that is not enough yet.
+#[derive(Debug)]
+struct Asked {
+    name: String,
+    known: String,
+    is_now: &'static str,
+    shall_be: &'static str,
 }
 
 #[derive(Debug)]
@@ -93,17 +106,18 @@ async fn tokens_of(visit: &Visit) -> Result<Vec<StoredToken>, Happened> {
 
 /// The page.
 pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
+    Ok(ok(&settings(&visit, None).await?))
+}
+
+async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, Happened> {
     let practice = visit.practice();
-    let tokens = tokens_of(&visit).await?;
+    let tokens = tokens_of(visit).await?;
     let admins = visit.office.store.list_admins(&practice.name).await?;
     let you = &visit.signed_in().session.admin.id;
-    Ok(ok(&SettingsPage {
-        frame: Frame::of(&visit, "Settings").await,
+    Ok(SettingsPage {
+        frame: Frame::of(visit, "Settings").await,
         sources: practice.sources.iter().map(ToString::to_string).collect(),
-        tokens: tokens
-            .iter()
-            .map(|token| token_row(token, &visit))
-            .collect(),
+        tokens: tokens.iter().map(|token| token_row(token, visit)).collect(),
         admins: admins
             .iter()
             .map(|admin| AdminRow {
@@ -115,12 +129,14 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
             })
             .collect(),
         roles: OfficeRole::ALL.to_vec(),
+        chosen: asked.as_ref().map_or("admin", |asked| asked.shall_be),
         days: DAYS,
         may_make_tokens: visit.may(Action::ManageTokens),
         may_manage_admins: visit.may(Action::ManageAdmins),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),
         zone: practice.zone.iana_name().unwrap_or("UTC").to_owned(),
-    }))
+        asked,
+    })
 }
 
 #[derive(Template)]
@@ -185,32 +201,63 @@ pub(in super::super) async fn revoke_token(
     Ok(see_other("/settings?said=revoked"))
 }
 
-/// Makes a link for somebody.
+/// Makes a link for somebody who is not here yet; for who is, only if the form says that they are meant.
 pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let Some(role) = OfficeRole::from_name(visit.form.get("role")) else {
         return Err(Happened::Refused("choose a role".to_owned()));
     };
     let name = visit.form.get("name");
-    let you = &visit.signed_in().session.admin;
-    if name.eq_ignore_ascii_case(&you.name) && role != you.role {
-        return Err(Happened::Refused(
-            "nobody changes their own role: ask another owner".to_owned(),
-        ));
-    }
+    let wish = Wish {
+        name,
+        role,
+        is_known: visit.form.get("change") == "yes",
+        by: &visit.signed_in().session.admin.id,
+    };
     let store = &visit.office.store;
-    let invited = admins::invite(store, &visit.caller(), (name, role), visit.now).await?;
-    let link = invited.map_err(Happened::Refused)?;
-    Ok(ok(&Secret {
-        frame: Frame::of(&visit, "Invitation").await,
-        heading: format!("A link for {name}"),
+    match admins::invite_by_name(store, &visit.caller(), wish, visit.now).await? {
+        Ok(link) => Ok(show_link(&visit, link).await),
+        Err(NotInvited::Known(known)) => {
+            let asked = asked(name, &known, role);
+            let form = settings(&visit, Some(asked)).await?;
+            Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &form))
+        }
+        Err(NotInvited::Refused(why)) => Err(Happened::Refused(why)),
+    }
+}
+
+fn asked(name: &str, known: &Admin, role: OfficeRole) -> Asked {
+    Asked {
+        name: name.to_owned(),
+        known: known.name.clone(),
+        is_now: known.role.as_str(),
+        shall_be: role.as_str(),
+    }
+}
+
+/// Makes a new link for somebody who is here, and changes nothing about them.
+pub(in super::super) async fn renew_link(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(admin): Path<String>,
+) -> Answer {
+    let store = &visit.office.store;
+    let id = AdminId::from(admin);
+    let made = admins::renew_link(store, &visit.caller(), &id, visit.now).await?;
+    let link = made.ok_or(Happened::NotThere)?.map_err(Happened::Refused)?;
+    Ok(show_link(&visit, link).await)
+}
+
+async fn show_link(visit: &Visit, link: Link) -> Response {
+    ok(&Secret {
+        frame: Frame::of(visit, "Invitation").await,
+        heading: format!("A link for {}", link.admin.name),
         text: format!(
             "It signs in once, as {}, within 15 minutes. Send it in a way that only they read.",
-            role.as_str()
+            link.admin.role.as_str()
         ),
         label: "Add this to the address of the console",
-        secret: format!("/sign-in/{link}"),
-        next: "It is shown now and never again; make another whenever one is needed.",
-    }))
+        secret: format!("/sign-in/{}", link.secret),
+        next: "It is shown now and never again, and earlier links of theirs stopped working. Make another whenever one is needed.",
+    })
 }
 
 /// Sends somebody away.
@@ -229,6 +276,8 @@ pub(in super::super) async fn remove_admin(
             "nobody sends themselves away: ask another owner".to_owned(),
         ));
     }
-    admins::remove(store, &visit.caller(), admin, visit.now).await?;
+    let removed =
+        admins::remove_but_the_last_owner(store, &visit.caller(), admin, visit.now).await?;
+    removed.map_err(Happened::Refused)?;
     Ok(see_other("/settings?said=removed"))
 }

@@ -179,7 +179,7 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
     }
     match find_signed_in(&visit, &parts.headers).await {
         Ok(signed_in) => visit.signed_in = signed_in,
-        Err(error) => return trouble::unavailable(&visit, &error).await,
+        Err(error) => return trouble::unavailable(&visit, &error),
     }
     if guard.needs != Needs::Nothing {
         let Some(someone) = &visit.signed_in else {

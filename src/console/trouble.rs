@@ -12,7 +12,10 @@ use super::{
     frame::{Frame, page},
     words,
 };
-use crate::{policy::office::Action, store::StoreError};
+use crate::{
+    policy::office::Action,
+    store::{Dialect, StoreError},
+};
 
 /// What a page answers: itself, or what happened instead.
 pub(super) type Answer = Result<Response, Happened>;
@@ -60,6 +63,9 @@ struct Trouble {
     text: String,
     /// Where the button sends the form again; empty for none.
     again: String,
+    /// What the form carried to prove where it comes from: it goes back as it came. When the database could
+    /// not say who is signed in, nothing else is known of it.
+    csrf: String,
     fields: Vec<Kept>,
     hidden: Vec<(String, String)>,
     /// Whether the fields are only shown, for copying.
@@ -99,6 +105,15 @@ fn fields_of(visit: &Visit) -> (Vec<Kept>, Vec<(String, String)>) {
     (fields, hidden)
 }
 
+/// Says, after what went wrong, where to find what was typed.
+const fn kept(fields: &[Kept]) -> &'static str {
+    if fields.is_empty() {
+        ""
+    } else {
+        " What you typed was not saved; it is below, for copying."
+    }
+}
+
 /// Makes a page of what happened.
 pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
     match happened {
@@ -109,6 +124,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 heading: "There is nothing here".to_owned(),
                 text: "It may have been removed, or the link is not complete.".to_owned(),
                 again: String::new(),
+                csrf: String::new(),
                 fields: Vec::new(),
                 hidden: Vec::new(),
                 is_read_only: true,
@@ -116,7 +132,10 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
             };
             page(StatusCode::NOT_FOUND, &trouble)
         }
-        Happened::NoArchive(why) => nothing_written(visit, why).await,
+        Happened::NoArchive(why) => {
+            let stands = stands(visit.office.store.dialect());
+            no_archive(visit, why, stands)
+        }
         Happened::Refused(why) => {
             let (fields, hidden) = fields_of(visit);
             let trouble = Trouble {
@@ -124,6 +143,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 heading: "Nothing was changed".to_owned(),
                 text: words::for_here(why),
                 again: visit.path.clone(),
+                csrf: visit.form.get(CSRF).to_owned(),
                 fields,
                 hidden,
                 is_read_only: false,
@@ -134,29 +154,58 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
     }
 }
 
-async fn nothing_written(visit: &Visit, why: &str) -> Response {
+/// What is known of a change that the database did not confirm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// Nothing of it was written.
+    AsBefore,
+    /// All of it was written, or nothing.
+    Unknown,
+}
+
+/// What is known when the database failed while a button was at work.
+const fn stands(dialect: Dialect) -> Stands {
+    match dialect {
+        Dialect::Sqlite => Stands::AsBefore,
+        // The connection may have been lost after the commit was sent.
+        Dialect::Postgres => Stands::Unknown,
+    }
+}
+
+fn no_archive(visit: &Visit, why: &str, stands: Stands) -> Response {
     tracing::error!(why, "a page of the console could not reach the database");
     let is_form = visit.form.iter().next().is_some();
     let (fields, hidden) = fields_of(visit);
-    let text = if is_form {
-        "The database did not take it: it is locked, full or out of reach. Nothing was changed, and what you \
-         typed is kept below. Closing of doors goes on as soon as it can be written again."
-    } else {
-        "The database did not answer. The bridge goes on trying; open the page again in a moment."
+    let (title, heading, text) = match (is_form, stands) {
+        (false, _) => (
+            "Not now",
+            "The page cannot be shown now",
+            "The database did not answer. The bridge goes on trying; open the page again in a moment.",
+        ),
+        (true, Stands::AsBefore) => (
+            "Nothing was changed",
+            "Nothing was changed yet",
+            "The database did not take it: it is locked, full or out of reach. Nothing was changed, and what you \
+             typed is kept below. Closing of doors goes on as soon as it can be written again.",
+        ),
+        (true, Stands::Unknown) => (
+            "Not confirmed",
+            "The database did not confirm it",
+            "It is locked, full or out of reach. It is not known whether anything was changed: look before you \
+             send it again. What you typed is kept below. Closing of doors goes on as soon as it can be written \
+             again.",
+        ),
     };
     let trouble = Trouble {
-        frame: Frame::bare(visit, "Nothing was changed"),
-        heading: if is_form {
-            "Nothing was changed yet".to_owned()
-        } else {
-            "The page cannot be shown now".to_owned()
-        },
+        frame: Frame::bare(visit, title),
+        heading: heading.to_owned(),
         text: text.to_owned(),
         again: if is_form {
             visit.path.clone()
         } else {
             String::new()
         },
+        csrf: visit.form.get(CSRF).to_owned(),
         fields,
         hidden,
         is_read_only: false,
@@ -169,19 +218,15 @@ async fn nothing_written(visit: &Visit, why: &str) -> Response {
     response
 }
 
-/// The archive could not even say who is signed in.
-pub(super) async fn unavailable(visit: &Visit, error: &StoreError) -> Response {
-    nothing_written(visit, &error.to_string()).await
+/// The archive could not even say who is signed in, so nothing was asked of it.
+pub(super) fn unavailable(visit: &Visit, error: &StoreError) -> Response {
+    no_archive(visit, &error.to_string(), Stands::AsBefore)
 }
 
 /// Somebody is not signed in, or not any more. What they typed is shown for copying.
 pub(super) fn not_signed_in(visit: &Visit) -> Response {
     let (fields, _) = fields_of(visit);
-    let kept = if fields.is_empty() {
-        ""
-    } else {
-        " What you typed was not saved; it is below, for copying."
-    };
+    let kept = kept(&fields);
     let trouble = Trouble {
         frame: Frame::bare(visit, "Sign in"),
         heading: "You are not signed in".to_owned(),
@@ -189,6 +234,7 @@ pub(super) fn not_signed_in(visit: &Visit) -> Response {
             "A session ends after 15 minutes without a click (30 for an auditor), after 8 hours, and when you sign out.{kept}"
         ),
         again: String::new(),
+        csrf: String::new(),
         fields,
         hidden: Vec::new(),
         is_read_only: true,
@@ -213,6 +259,7 @@ pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
             admin.role.in_words()
         ),
         again: String::new(),
+        csrf: String::new(),
         fields: Vec::new(),
         hidden: Vec::new(),
         is_read_only: true,
@@ -221,17 +268,22 @@ pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
     page(StatusCode::FORBIDDEN, &trouble)
 }
 
-/// A form that no page of ours sent. Says nothing that a page elsewhere could use.
+/// A form that no page of ours sent. Says nothing that a page elsewhere could use: what such a
+/// page sent was not even read. What was typed here, before somebody signed in again, is shown for copying.
 pub(super) fn refuse(visit: &Visit, why: &'static str) -> Response {
     tracing::warn!(path = visit.path, why, "refused a form");
+    let (fields, _) = fields_of(visit);
+    let kept = kept(&fields);
     let trouble = Trouble {
         frame: Frame::bare(visit, "Nothing was changed"),
         heading: "Nothing was changed".to_owned(),
-        text: "The form did not come from a page of this console that you have open now. Open the page again \
-               and press the button there."
-            .to_owned(),
+        text: format!(
+            "The form did not come from a page of this console that you have open now. Open the page again \
+             and press the button there.{kept}"
+        ),
         again: String::new(),
-        fields: Vec::new(),
+        csrf: String::new(),
+        fields,
         hidden: Vec::new(),
         is_read_only: true,
         way_out: ("/", "To the departures board"),
@@ -254,4 +306,15 @@ pub(super) fn sentence(text: &str) -> String {
         sentence.push('.');
     }
     sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_said_of_a_commit_whose_answer_was_lost() {
+        assert_eq!(stands(Dialect::Postgres), Stands::Unknown);
+        assert_eq!(stands(Dialect::Sqlite), Stands::AsBefore);
+    }
 }

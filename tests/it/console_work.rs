@@ -5,7 +5,7 @@ use std::time::Duration;
 use drawbridge::{
     evidence::pack, people::Attributes, policy::office::OfficeRole, store::sqlite_path,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -297,6 +297,64 @@ async fn while_the_database_is_locked_no_button_loses_what_was_typed() {
         .post(&depart, &[("csrf", csrf.as_str()), ("sure", "yes")])
         .await;
     assert_eq!(again.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn what_was_sent_while_nobody_could_be_known_is_sent_again_with_one_press() {
+    let (app, _console, dana) = nina_left().await;
+    let door = app.door("nina", "vpn").await;
+    let path = format!("/doors/{}/by-hand", door.id);
+    let csrf = dana.csrf().await;
+    let generation = door.generation.to_string();
+    let url = app.settings.database_url().unwrap();
+    let other = rusqlite::Connection::open(sqlite_path(&url).unwrap()).unwrap();
+    let fields = [
+        ("csrf", csrf.as_str()),
+        ("generation", generation.as_str()),
+        ("by", "Priya of IT"),
+        ("done", "2026-11-20T17:01"),
+        ("how", "looked into the panel"),
+    ];
+
+    let sessions_go = "ALTER TABLE admin_session RENAME TO away";
+    other.execute_batch(sessions_go).unwrap();
+    let failed = dana.post(&path, &fields).await;
+    let sessions_come = "ALTER TABLE away RENAME TO admin_session";
+    other.execute_batch(sessions_come).unwrap();
+    let kept = failed.field("csrf");
+    let again = [
+        ("csrf", kept.as_str()),
+        fields[1],
+        fields[2],
+        fields[3],
+        fields[4],
+    ];
+    let again = dana.post(&path, &again).await;
+
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(failed.says("Nothing was changed yet") && failed.says("Send again"));
+    assert!(failed.says("Priya of IT") && failed.says("looked into the panel"));
+    assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.text);
+}
+
+#[tokio::test]
+async fn what_was_typed_before_signing_in_again_is_shown_for_copying_but_not_to_other_sites() {
+    let (app, console, dana) = nina_left().await;
+    let door = app.door("nina", "ehr").await;
+    let path = format!("/doors/{}/by-hand", door.id);
+    let before = dana.csrf().await;
+    let fields = [("csrf", before.as_str()), ("how", "tried the side door")];
+
+    let now = app.sign_in(&console, OfficeRole::Admin).await;
+    let ours = now.post(&path, &fields).await;
+    let evil = [("origin", "https://evil.example")];
+    let theirs = now.send(Method::POST, &path, &evil, Some(&fields)).await;
+
+    assert_eq!(ours.status, StatusCode::FORBIDDEN);
+    assert!(ours.says("tried the side door") && ours.says("was not saved"));
+    assert!(!ours.says("Send again"));
+    assert_eq!(theirs.status, StatusCode::FORBIDDEN);
+    assert!(!theirs.says("tried the side door"));
 }
 
 #[tokio::test]

@@ -37,6 +37,10 @@ const NOTED_EVERY: Duration = Duration::from_secs(30);
 /// Longest form, in bytes: a note of some pages.
 const FORM_BYTES: usize = 64 * 1024;
 
+/// The most letters of what is typed into a field, as the pages say too. What is signed is kept for good.
+const MOST_LETTERS: [(&str, usize); 4] =
+    [("by", 100), ("name", 100), ("how", 2_000), ("note", 2_000)];
+
 /// Says that a page asks for itself again, and nobody did anything.
 const LIVE: &str = "drawbridge-live";
 
@@ -95,6 +99,26 @@ impl Fields {
     pub(super) fn get(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(field, _)| field == name);
         field.map_or("", |(_, value)| value.trim())
+    }
+
+    /// Whether somebody typed a NUL, which PostgreSQL keeps in no text.
+    fn has_nul(&self) -> bool {
+        self.iter()
+            .any(|(name, value)| name.contains('\0') || value.contains('\0'))
+    }
+
+    /// Why a form is refused in which a field is longer than its page lets anybody type.
+    fn too_long(&self) -> Option<String> {
+        let over = MOST_LETTERS.iter().find(|(name, most)| {
+            let typed = self.iter().filter(|(field, _)| field == name);
+            // A browser counts the end of a line as one letter, and sends two.
+            typed
+                .map(|(_, value)| value.chars().filter(|letter| *letter != '\r').count())
+                .any(|letters| letters > *most)
+        });
+        let (name, most) = over?;
+        let label = trouble::label(name).unwrap_or(name);
+        Some(format!("\"{label}\" takes {most} letters: write less"))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -164,6 +188,9 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
         form: Fields::default(),
         now: guard.office.clock.now(),
     };
+    if visit.path.contains("%00") || visit.query.has_nul() {
+        return trouble::bare(&visit, StatusCode::BAD_REQUEST);
+    }
     let changes = parts.method == Method::POST;
     if changes {
         if !is_from_here(&parts.headers, guard.office.is_https) {
@@ -194,6 +221,9 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
             return trouble::may_not(&visit, action).await;
         }
         note_active(&visit, someone, &parts.headers).await;
+        if let Some(why) = visit.form.too_long() {
+            return trouble::tell(&visit, &trouble::Happened::Refused(why)).await;
+        }
     }
     let visit = Arc::new(visit);
     let mut request = Request::from_parts(parts, Body::empty());
@@ -228,7 +258,13 @@ async fn read_form(office: &Office, parts: &Parts, body: Body) -> Result<Fields,
         return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     match tokio::time::timeout(office.waits.body, to_bytes(body, FORM_BYTES)).await {
-        Ok(Ok(bytes)) => Ok(Fields::read(&bytes)),
+        Ok(Ok(bytes)) => {
+            let form = Fields::read(&bytes);
+            if form.has_nul() {
+                return Err(StatusCode::BAD_REQUEST);
+            }
+            Ok(form)
+        }
         Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }

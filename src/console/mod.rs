@@ -29,7 +29,7 @@ use std::{
 
 use axum::{
     Router,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::{self, Next},
     response::Response,
@@ -145,15 +145,19 @@ impl Office {
 
 /// The routes of the office, at `/`.
 pub fn router(office: Office) -> Router {
-    routes::all(&Arc::new(office)).layer(middleware::from_fn(dress))
+    let dressed = middleware::from_fn_with_state(office.is_https, dress);
+    routes::all(&Arc::new(office)).layer(dressed)
 }
 
 /// Nothing but this server's own files runs or is shown in a page, and no page is shown in another.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Browsers that were here once ask by https alone, for a year. Other names of the domain are not ours to bind.
+const HTTPS_ALONE: &str = "max-age=31536000";
+
 /// Puts on what every answer wears.
-async fn dress(request: Request, next: Next) -> Response {
+async fn dress(State(is_https): State<bool>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in [
@@ -172,6 +176,10 @@ async fn dress(request: Request, next: Next) -> Response {
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_https {
+        let alone = HeaderValue::from_static(HTTPS_ALONE);
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, alone);
     }
     headers
         .entry(header::CACHE_CONTROL)

@@ -75,7 +75,7 @@ struct Trouble {
 }
 
 /// What people read beside a field.
-fn label(name: &str) -> Option<&'static str> {
+pub(super) fn label(name: &str) -> Option<&'static str> {
     Some(match name {
         "by" => "Who did it",
         "done" => "When",

@@ -89,11 +89,13 @@ impl super::WriteTx {
         self.later(statement);
     }
 
-    /// Makes a token stop working.
+    /// Makes a token of this practice stop working.
     pub fn revoke_token(&mut self, id: &TokenId) {
         self.revokes_a_token();
         let statement =
-            Statement::new("UPDATE token SET revoked = 1 WHERE id = $1").bind(id.as_str());
+            Statement::new("UPDATE token SET revoked = 1 WHERE id = $1 AND practice = $2")
+                .bind(id.as_str())
+                .bind(self.practice().as_str());
         self.later(statement);
     }
 }

@@ -512,3 +512,38 @@ async fn a_wall_screen_shows_initials_only() {
     assert!(board.says("N.") && !board.says("nina") && !board.says("/people"));
     assert!(!OfficeRole::Board.may(Action::SeePeople));
 }
+
+#[tokio::test]
+async fn over_https_a_browser_is_told_to_come_by_https_alone() {
+    let mut app = TestApp::start().await;
+    let plain = app.console().await.browser().get("/sign-in").await;
+    app.settings.is_https = true;
+    let console = app.console().await;
+
+    let page = console.browser().get("/sign-in").await;
+    let refused = console.browser().get("/").await;
+
+    assert_eq!(plain.header("strict-transport-security"), "");
+    for page in [page, refused] {
+        let told = page.header("strict-transport-security");
+        assert_eq!(told, "max-age=31536000");
+    }
+}
+
+#[tokio::test]
+async fn a_nul_is_refused_before_any_database_sees_it() {
+    let (app, console) = a_busy_friday().await;
+    let browser = app.sign_in(&console, OfficeRole::Owner).await;
+    let fay = app.person("fay").await;
+
+    for path in ["/people?q=%00", "/people/%00", "/people?%00=q"] {
+        let page = browser.get(path).await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let note = [("note", "because\0")];
+    let page = browser
+        .press(&format!("/returns/{fay}/refuse"), &note)
+        .await;
+
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+}

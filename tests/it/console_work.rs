@@ -165,6 +165,50 @@ async fn a_signature_that_is_not_enough_comes_back_with_all_that_was_typed() {
 }
 
 #[tokio::test]
+async fn what_is_longer_than_its_field_is_not_signed_and_comes_back() {
+    let (app, _console, dana) = nina_left().await;
+    let person = app.person("nina").await;
+    app.run_after(Duration::from_secs(60)).await;
+    let user = app.user_of("nina").await;
+    app.set_active(&user, true).await;
+    let door = app.door("nina", "vpn").await;
+    let sign = format!("/doors/{}/by-hand", door.id);
+    let refuse = format!("/returns/{person}/refuse");
+    let long = |letters: usize| "é".repeat(letters);
+    let generation = door.generation.to_string();
+
+    for (path, by, how, note) in [
+        (&sign, long(101), long(10), long(10)),
+        (&sign, long(10), long(2_001), long(10)),
+        (&sign, long(10), long(10), long(2_001)),
+        (&refuse, String::new(), String::new(), long(1_001)),
+    ] {
+        let fields = [
+            ("generation", generation.as_str()),
+            ("by", by.as_str()),
+            ("done", "2026-11-20T17:00"),
+            ("how", how.as_str()),
+            ("note", note.as_str()),
+        ];
+        let page = dana.press(path, &fields).await;
+
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        assert!(page.says(&by) && page.says(&how) && page.says(&note));
+    }
+    let lines = format!("{}\r\n{}", long(999), long(1_000));
+    let fields = [
+        ("generation", generation.as_str()),
+        ("by", "Priya of IT"),
+        ("done", "2026-11-20T17:00"),
+        ("how", lines.as_str()),
+    ];
+    let exact = dana.press(&sign, &fields).await;
+
+    assert_eq!(record(&app, "return.refused").await, Value::Null);
+    assert_eq!(exact.status, StatusCode::SEE_OTHER, "{}", exact.text);
+}
+
+#[tokio::test]
 async fn a_departure_by_name_names_its_effect_and_closes_everything_at_once() {
     let app = TestApp::start().await;
     app.hire("nina", "Nurse").await;

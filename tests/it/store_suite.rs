@@ -20,7 +20,7 @@ use drawbridge::{
 use crate::support::{TestApp, person};
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
-    somebody_is_found_however_many_came_later,
+    a_practice_revokes_its_own_tokens_only, somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
 };
 use search::{
@@ -58,6 +58,7 @@ macro_rules! suite {
 
 suite!(
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
+    a_practice_revokes_its_own_tokens_only,
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     a_user_comes_back_as_it_was_written,

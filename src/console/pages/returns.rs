@@ -64,6 +64,9 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     }))
 }
 
+/// The most letters of a reason, as the page says too.
+const MOST_LETTERS: usize = 1_000;
+
 /// Whose return, and why: a decision without a reason is no record.
 fn decision(visit: &Visit, person: &str) -> Result<(PersonId, String), Happened> {
     let note = visit.form.get("note");
@@ -71,6 +74,11 @@ fn decision(visit: &Visit, person: &str) -> Result<(PersonId, String), Happened>
         return Err(Happened::Refused(
             "write why: whoever looks at it later wants to know".to_owned(),
         ));
+    }
+    if note.chars().count() > MOST_LETTERS {
+        return Err(Happened::Refused(format!(
+            "write why in {MOST_LETTERS} letters at most"
+        )));
     }
     Ok((PersonId::from(person), note.to_owned()))
 }

@@ -8,7 +8,10 @@ use drawbridge::{
     ids::{PersonId, UserId},
     people::user::User,
     policy::office::OfficeRole,
-    store::admins::{Admin, Invitation, Session},
+    store::{
+        StoredToken,
+        admins::{Admin, Invitation, Session},
+    },
 };
 use serde_json::json;
 
@@ -138,6 +141,36 @@ pub async fn the_console_finds_cases_failures_people_and_how_each_system_is_doin
     assert_eq!(last.unwrap().case.id, case);
     let board = board::departures(&app.store, &practice, app.clock.now()).await;
     assert!(board.unwrap().is_empty());
+}
+
+pub async fn a_practice_revokes_its_own_tokens_only(app: &TestApp) {
+    let token = StoredToken {
+        id: "t1".into(),
+        hash: "00".to_owned(),
+        practice: app.practice(),
+        source: "entra".into(),
+        expires: after(app.clock.now(), Duration::from_secs(60)),
+        revoked: false,
+    };
+    let mut tx = app.begin().await;
+    tx.record_token(&token);
+    tx.commit().await.unwrap();
+
+    let mut others = app
+        .store
+        .begin(&"oak".into(), app.clock.now())
+        .await
+        .unwrap();
+    others.revoke_token(&token.id);
+    others.commit().await.unwrap();
+    let works = app.store.find_token(&token.id).await.unwrap();
+    let mut tx = app.begin().await;
+    tx.revoke_token(&token.id);
+    tx.commit().await.unwrap();
+    let over = app.store.find_token(&token.id).await.unwrap();
+
+    assert_eq!(works, Some(token));
+    assert!(over.unwrap().revoked);
 }
 
 /// Hired at once, and after everybody who is here: no door of theirs is planned.

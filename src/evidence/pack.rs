@@ -234,9 +234,9 @@ fn read_line<'a, T: Deserialize<'a>>(text: &'a str, line: usize) -> Result<T, Br
 mod tests {
     use super::*;
 
-    fn pack() -> String {
+    fn records() -> Vec<StoredRecord> {
         let mut previous = GENESIS;
-        let records: Vec<StoredRecord> = (1..=4)
+        (1..=4)
             .map(|sequence| {
                 let text = format!("{{\"sequence\":{sequence},\"what\":\"door.verified\"}}");
                 previous = chain::link(&previous, &chain::text_hash(&text));
@@ -247,8 +247,25 @@ mod tests {
                     is_theirs: sequence % 2 == 0,
                 }
             })
-            .collect();
-        write(&header("elm", "p1", "2026-11-20T17:00:00.000Z"), &records)
+            .collect()
+    }
+
+    fn pack() -> String {
+        write(&header("elm", "p1", "2026-11-20T17:00:00.000Z"), &records())
+    }
+
+    #[test]
+    fn a_chain_without_its_end_or_a_link_is_broken_where_that_is_missing() {
+        let whole = records();
+        let head = (4, whole[3].hash.clone());
+        let without_third = [&whole[..2], &whole[3..]].concat();
+
+        assert_eq!(first_broken(&whole, &head), None);
+        assert_eq!(first_broken(&whole, &(3, whole[2].hash.clone())), None);
+        assert_eq!(first_broken(&whole[..2], &head), Some(3));
+        assert_eq!(first_broken(&[], &head), Some(1));
+        assert_eq!(first_broken(&without_third, &head), Some(3));
+        assert_eq!(first_broken(&whole, &(4, "another".to_owned())), Some(4));
     }
 
     #[test]

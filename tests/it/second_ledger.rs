@@ -374,25 +374,3 @@ async fn on_a_full_disk_departures_use_the_room_that_was_kept_and_nobody_is_let_
     assert!(has_room && ready_again && ballast.exists());
     assert!(app.is_green("sam", "ehr").await);
 }
-
-#[tokio::test]
-async fn what_waited_for_a_system_is_tried_when_the_database_is_back_whoever_finds_that_out() {
-    let app = TestApp::start().await;
-    app.system("ehr").fail_next(vec![fake::unreachable(); 50]);
-    app.hire("nina", "Nurse").await;
-    for _ in 0..6 {
-        app.run_after(20 * SECOND).await;
-    }
-
-    fill_the_disk(&app).await;
-    app.system("ehr").state().failures.clear();
-    // The system is found to answer, and the database does not take that its doors are due.
-    app.run_after(15 * SECOND).await;
-    let was_opened = app.system("ehr").account("nina").is_some();
-    make_room(&app).await;
-    app.store.ping().await.unwrap();
-    app.run_due().await;
-
-    assert!(!was_opened, "nothing is opened meanwhile");
-    assert!(app.system("ehr").account("nina").is_some());
-}

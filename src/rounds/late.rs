@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use tracing::{error, info};
 
 use super::{
+    answer,
     dispatch::{Rounds, in_turn},
-    notes,
-    work::{self, Call},
+    notes, record,
+    send::Call,
 };
 use crate::{
     clock,
@@ -157,13 +158,13 @@ impl Rounds {
                 at: answer.at,
                 is_late: true,
             };
-            work::complete(tx, &door, &call).await?;
+            record::complete(tx, &door, &call).await?;
             if !is_current {
                 // A newer wish may have waited for this one to land.
                 tx.read_again(&door.id);
             }
             if let Some(system) = self.systems.get(&door.practice, &door.system) {
-                work::follow(system, &mut door, &call.answer, call.at);
+                answer::follow(system, &mut door, &call.answer, call.at);
             }
         }
         if is_current {

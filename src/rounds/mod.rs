@@ -2,13 +2,17 @@
 //!
 //! - [`systems`]: the systems of every practice, each with its connector, limits and breaker
 //! - [`dispatch`]: who works on what, and when
-//! - `work`: one door: the call, the reading, and what is written of both
+//! - `work`: one door: the call, the reading, and the order in which both are written down
+//! - `send`: what goes to a system, and what it says
+//! - `answer`: what an answer means, for the attempt it ends and for the door
+//! - `record`: writes down what came of a call and of a reading
 //! - [`lookout`]: all that the office may see and ask of the systems
 //! - `outage`, `late`: closes while the database cannot be written, and how they come into it later
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
 //! - `bell`: what bridges over one database tell each other
 
+mod answer;
 mod bell;
 pub mod breaker;
 mod call;
@@ -17,7 +21,9 @@ mod late;
 pub mod lookout;
 mod notes;
 mod outage;
+mod record;
 pub mod retry;
+mod send;
 pub mod systems;
 mod work;
 

@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::{
+    answer::follow,
     dispatch::{Look, Rounds, in_turn},
     late::Late,
+    send::{Call, note_reach, send, void},
     systems::{Place, System},
-    work::{Call, attempt, follow, note_reach, send, void},
+    work::attempt,
 };
 use crate::{
     clock,

@@ -143,17 +143,19 @@ impl Dialect {
 
     /// In the order in which they are run. One that has been released is never changed.
     pub(super) fn migrations(self) -> Vec<Migration> {
-        let [append_only, order, lean] = match self {
+        let [append_only, order, lean, leaner] = match self {
             Self::Sqlite => [
                 include_str!("migrations/append_only_sqlite.sql"),
                 // SQLite compares text byte by byte anyway.
                 "SELECT 1",
                 include_str!("migrations/lean_sqlite.sql"),
+                include_str!("migrations/leaner_sqlite.sql"),
             ],
             Self::Postgres => [
                 include_str!("migrations/append_only_postgres.sql"),
                 include_str!("migrations/order_postgres.sql"),
                 include_str!("migrations/lean_postgres.sql"),
+                include_str!("migrations/leaner_postgres.sql"),
             ],
         };
         let steps = [
@@ -169,6 +171,7 @@ impl Dialect {
             ("moves", include_str!("migrations/moves.sql")),
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
+            ("leaner", leaner),
         ];
         (1..)
             .zip(steps)

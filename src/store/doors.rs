@@ -25,6 +25,10 @@ macro_rules! door_columns {
 }
 pub(super) use door_columns;
 
+/// Who has their mail forwarded, and where to. Asked at each departure.
+pub(super) const FORWARDINGS: &str = "SELECT person, opening FROM door
+    WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'";
+
 /// How many they are.
 const COLUMNS: usize = 26;
 
@@ -265,10 +269,7 @@ impl WriteTx {
         &mut self,
         addresses: &[String],
     ) -> Result<Vec<PersonId>, StoreError> {
-        let statement = Statement::new(
-            "SELECT person, opening FROM door WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'",
-        )
-        .bind(self.practice().as_str());
+        let statement = Statement::new(FORWARDINGS).bind(self.practice().as_str());
         let rows = self.rows(statement).await?;
         let mut people = Vec::new();
         for row in &rows {

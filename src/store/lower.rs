@@ -28,6 +28,9 @@ struct Column {
     name: &'static str,
     /// Whether it holds folded text.
     is_folded: bool,
+    /// Where one value is looked up, when no index of its table begins with the column; ends with the
+    /// condition on the value, written behind it.
+    ids_where: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,20 @@ struct List {
     /// Ends with the condition on the value, written behind it.
     ids_where: &'static str,
     is_folded: bool,
+    /// Whether it finds nobody who has the value no more.
+    is_exact: bool,
+}
+
+/// Users of the people who ever bore an identifier of this kind; ends as [`List::ids_where`]. The join is
+/// told which way round to go: without statistics SQLite may walk through everybody.
+macro_rules! bearers {
+    ($kind:literal) => {
+        concat!(
+            "SELECT u.id FROM identifier i CROSS JOIN scim_user u WHERE i.practice = $1 AND i.kind = '",
+            $kind,
+            "' AND u.practice = i.practice AND u.person = i.person AND i.folded"
+        )
+    };
 }
 
 const ID: Column = Column {
@@ -43,30 +60,35 @@ const ID: Column = Column {
     sub: None,
     name: "id",
     is_folded: false,
+    ids_where: None,
 };
 const EXTERNAL_ID: Column = Column {
     attribute: "externalId",
     sub: None,
     name: "external_id",
     is_folded: false,
+    ids_where: None,
 };
 const DISPLAY_NAME: Column = Column {
     attribute: "displayName",
     sub: None,
     name: "display_name",
     is_folded: true,
+    ids_where: None,
 };
 const CREATED: Column = Column {
     attribute: "meta",
     sub: Some("created"),
     name: "created",
     is_folded: false,
+    ids_where: None,
 };
 const LAST_MODIFIED: Column = Column {
     attribute: "meta",
     sub: Some("lastModified"),
     name: "modified",
     is_folded: false,
+    ids_where: None,
 };
 
 /// Users.
@@ -75,7 +97,11 @@ pub(super) static USERS: Table = Table {
     select: concat!("SELECT ", user_columns!(), " FROM scim_user"),
     columns: &[
         ID,
-        EXTERNAL_ID,
+        Column {
+            // Its own index begins with the source.
+            ids_where: Some(bearers!("external_id")),
+            ..EXTERNAL_ID
+        },
         DISPLAY_NAME,
         CREATED,
         LAST_MODIFIED,
@@ -84,18 +110,21 @@ pub(super) static USERS: Table = Table {
             sub: None,
             name: "user_name",
             is_folded: true,
+            ids_where: None,
         },
     ],
     lists: &[
         List {
             attribute: "emails",
-            ids_where: "SELECT user_id FROM scim_user_email WHERE practice = $1 AND email",
+            ids_where: bearers!("email"),
             is_folded: true,
+            is_exact: false,
         },
         List {
             attribute: "groups",
             ids_where: "SELECT value FROM scim_group_member WHERE practice = $1 AND group_id",
             is_folded: false,
+            is_exact: true,
         },
     ],
     has_active: true,
@@ -110,6 +139,7 @@ pub(super) static GROUPS: Table = Table {
         attribute: "members",
         ids_where: "SELECT group_id FROM scim_group_member WHERE practice = $1 AND value",
         is_folded: false,
+        is_exact: true,
     }],
     has_active: false,
 };
@@ -272,6 +302,13 @@ impl Lowering {
                 if let Some(column) = self.table.column(path) {
                     let place = format!("{}{}", column.name, self.dialect.bytewise());
                     let condition = self.compare_column(&place, comparison, text, column.is_folded);
+                    let condition = match (column.ids_where, comparison) {
+                        (Some(ids_where), Comparison::Equal) => {
+                            let value = self.last_bound();
+                            format!("({condition} AND id IN ({ids_where} = {value}))")
+                        }
+                        _ => condition,
+                    };
                     return Some((condition, true));
                 }
                 self.compare_list(path, comparison, text)
@@ -292,7 +329,8 @@ impl Lowering {
             return None;
         }
         let value = self.bind(text, list.is_folded);
-        Some((format!("id IN ({} = {value})", list.ids_where), true))
+        let condition = format!("id IN ({} = {value})", list.ids_where);
+        Some((condition, list.is_exact))
     }
 
     /// One element fits. Only its value is in a column, so the rest of the element is left open.
@@ -349,6 +387,10 @@ impl Lowering {
         } else {
             text.to_owned()
         });
+        self.last_bound()
+    }
+
+    fn last_bound(&self) -> String {
         format!("${}", self.first + self.binds.len() - 1)
     }
 }

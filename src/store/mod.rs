@@ -33,6 +33,8 @@ mod lower;
 pub mod moves;
 pub mod outage;
 pub mod persons;
+#[cfg(test)]
+mod plans;
 pub mod records;
 pub mod resources;
 pub mod returns;

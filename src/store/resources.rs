@@ -275,42 +275,6 @@ impl WriteTx {
         .bind(clock::to_text(user.created))
         .bind(clock::to_text(user.modified));
         self.later(statement);
-        let emails = user::values(&user.attributes, "emails");
-        if let Some(before) = before {
-            if user::values(&before.attributes, "emails") == emails {
-                return;
-            }
-            self.forget_emails(before);
-        }
-        for emails in emails.chunks(AT_ONCE) {
-            let mut statement = Statement::new(format!(
-                "INSERT INTO scim_user_email (practice, user_id, email) VALUES {} ON CONFLICT DO NOTHING",
-                rows_of_placeholders(emails.len(), 3)
-            ));
-            for email in emails {
-                statement = statement
-                    .bind(practice.as_str())
-                    .bind(user.id.as_str())
-                    .bind(fold(email));
-            }
-            self.later(statement);
-        }
-    }
-
-    fn forget_emails(&mut self, user: &User) {
-        let practice = self.practice().as_str().to_owned();
-        for emails in user::values(&user.attributes, "emails").chunks(AT_ONCE) {
-            let mut statement = Statement::new(format!(
-                "DELETE FROM scim_user_email WHERE practice = $1 AND user_id = $2 AND email IN ({})",
-                placeholders(3, emails.len())
-            ))
-            .bind(practice.as_str())
-            .bind(user.id.as_str());
-            for email in emails {
-                statement = statement.bind(fold(email));
-            }
-            self.later(statement);
-        }
     }
 
     /// Marks a User as deleted and takes it out of every group. The person stays.
@@ -332,7 +296,6 @@ impl WriteTx {
                 .bind(practice.as_str())
                 .bind(user.id.as_str());
         self.later(statement);
-        self.forget_emails(user);
     }
 
     /// Records a Group: a new one, or a new version of one, with its members.

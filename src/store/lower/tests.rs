@@ -65,7 +65,7 @@ fn an_element_is_narrowed_by_its_value() {
 
     let lowered = lowered(&element);
 
-    assert!(lowered.sql.contains("scim_user_email"), "{}", lowered.sql);
+    assert!(lowered.sql.contains("i.kind = 'email'"), "{}", lowered.sql);
     assert_eq!(lowered.binds, ["a@x"]);
     assert!(!lowered.is_exact);
 }

@@ -1,0 +1,58 @@
+//! What SQLite looks up and does not walk to, at each change and each look-up: a change must cost the same
+//! at a thousand people and at a million.
+
+use super::{
+    Dialect, Store, database::Reads as _, doors::FORWARDINGS, lower::USERS, lower::lower,
+    statement::Statement,
+};
+use crate::query::{AttributePath, Comparison, Filter, Literal};
+
+async fn plan_of(store: &Store, sql: &str) -> String {
+    let mut statement = Statement::new(format!("EXPLAIN QUERY PLAN {sql}")).bind("elm");
+    if sql.contains("$2") {
+        statement = statement.bind("x");
+    }
+    let rows = (&mut { store }).rows(statement).await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
+    steps.join("; ")
+}
+
+fn is(attribute: &str) -> Filter {
+    let path = AttributePath {
+        schema: None,
+        name: attribute.to_owned(),
+        sub: None,
+        case_exact: false,
+    };
+    Filter::Compare(path, Comparison::Equal, Literal::Text("x".to_owned()))
+}
+
+#[tokio::test]
+async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+
+    let forwardings = plan_of(&store, FORWARDINGS).await;
+    assert!(
+        forwardings.contains("door_forwarding (practice=? AND way=? AND wanted=?)"),
+        "{forwardings}"
+    );
+
+    for attribute in ["userName", "externalId", "emails", "displayName", "id"] {
+        let lowered = lower(Some(&is(attribute)), &USERS, Dialect::Sqlite, 2);
+        let sql = format!(
+            "{} WHERE practice = $1 AND deleted IS NULL{} ORDER BY id LIMIT 10",
+            USERS.select, lowered.sql
+        );
+        let plan = plan_of(&store, &sql).await;
+        let main = plan.split("; ").next().unwrap();
+        let is_looked_up =
+            main.starts_with("SEARCH scim_user USING INDEX") && main.contains(" AND ");
+        assert!(
+            is_looked_up && !plan.contains("SCAN"),
+            "{attribute}: {plan}"
+        );
+    }
+    store.close().await;
+}

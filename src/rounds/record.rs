@@ -1,6 +1,6 @@
 //! Writes down what came of a call and of a reading.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use drawbridge_sdk::{AccountId, AccountState, Observation};
 use jiff::Timestamp;
@@ -100,50 +100,57 @@ async fn try_to_write_call(
     Ok(own.filter(|_| holds))
 }
 
-/// Writes down what a reading proves.
+/// Writes down what a reading proves, and answers what is to be done next.
 pub(super) async fn write_reading(
-    rounds: &Rounds,
-    system: &System,
-    door: &mut Door,
+    rounds: &Arc<Rounds>,
+    system: &Arc<System>,
+    mut door: Door,
     seen: Seeing,
 ) -> Result<Option<Job>, StoreError> {
-    let now = rounds.clock.now();
-    let mut tx = rounds.store.begin(&door.practice, now).await?;
-    if !tx.holds(&door.id, door.fence).await? {
-        return Ok(None);
-    }
-    take_in(&mut tx, system, door, seen).await?;
-    let next = rounds.next_job(&mut tx, system).await?;
-    failpoint::pass(Point::BeforeVerdict);
-    tx.commit().await?;
-    failpoint::pass(Point::AfterVerdict);
-    Ok(next)
+    let (now, practice) = (rounds.clock.now(), door.practice.clone());
+    let (rounds, system) = (Arc::clone(rounds), Arc::clone(system));
+    let store = rounds.store.clone();
+    let written = store.write(&practice, now, move |mut tx| async move {
+        if !tx.holds(&door.id, door.fence).await? {
+            return Ok(None);
+        }
+        take_in(&mut tx, &system, &mut door, seen).await?;
+        let next = rounds.next_job(&mut tx, &system).await?;
+        failpoint::pass(Point::BeforeVerdict);
+        tx.commit().await?;
+        failpoint::pass(Point::AfterVerdict);
+        Ok(next)
+    });
+    written.await?
 }
 
-/// Writes down what became of a call together with what the reading after it proves.
+/// Writes down what became of a call together with what the reading after it proves, and answers what is
+/// to be done next.
 pub(super) async fn write_both(
-    rounds: &Rounds,
-    system: &System,
-    door: &mut Door,
-    call: &Call,
+    rounds: &Arc<Rounds>,
+    system: &Arc<System>,
+    mut door: Door,
+    call: Arc<Call>,
     seen: Seeing,
 ) -> Result<Option<Job>, StoreError> {
-    let now = rounds.clock.now();
-    let mut tx = rounds.store.begin(&door.practice, now).await?;
-    let holds = tx.holds(&door.id, door.fence).await?;
-    let goes_on = conclude(&mut tx, system, (door, holds), call)
-        .await?
-        .is_some();
-    if holds && goes_on {
-        take_in(&mut tx, system, door, seen).await?;
-    }
-    let next = rounds.next_job(&mut tx, system).await?;
-    failpoint::pass(Point::BeforeResult);
-    failpoint::pass(Point::BeforeVerdict);
-    tx.commit().await?;
-    failpoint::pass(Point::AfterResult);
-    failpoint::pass(Point::AfterVerdict);
-    Ok(next)
+    let (now, practice) = (rounds.clock.now(), door.practice.clone());
+    let (rounds, system) = (Arc::clone(rounds), Arc::clone(system));
+    let store = rounds.store.clone();
+    let written = store.write(&practice, now, move |mut tx| async move {
+        let holds = tx.holds(&door.id, door.fence).await?;
+        let concluded = conclude(&mut tx, &system, (&mut door, holds), &call).await?;
+        if holds && concluded.is_some() {
+            take_in(&mut tx, &system, &mut door, seen).await?;
+        }
+        let next = rounds.next_job(&mut tx, &system).await?;
+        failpoint::pass(Point::BeforeResult);
+        failpoint::pass(Point::BeforeVerdict);
+        tx.commit().await?;
+        failpoint::pass(Point::AfterResult);
+        failpoint::pass(Point::AfterVerdict);
+        Ok(next)
+    });
+    written.await?
 }
 
 /// Takes in what became of a call. The result and any account ids are always kept; the door's state is

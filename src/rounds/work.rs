@@ -1,6 +1,6 @@
 //! One door: the call, the reading, and the order in which both are written down.
 
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
@@ -70,8 +70,8 @@ pub(super) fn attempt(system: &System, door: &Door, started: Timestamp) -> Attem
 /// Makes the call that was written down, then reads what the system says. Answers what is to be done
 /// next under the same place.
 pub(super) async fn work(
-    rounds: &Rounds,
-    system: &System,
+    rounds: &Arc<Rounds>,
+    system: &Arc<System>,
     job: Job,
 ) -> Result<Option<Job>, StoreError> {
     let Job { mut door, attempt } = job;
@@ -81,7 +81,7 @@ pub(super) async fn work(
         .await?;
     let Some(attempt) = attempt else {
         let seen = observe(rounds, system, door.way, subject).await;
-        return write_reading(rounds, system, &mut door, seen).await;
+        return write_reading(rounds, system, door, seen).await;
     };
     let call = call(rounds, system, &door, attempt, &subject).await?;
     call.count(&door);
@@ -96,7 +96,7 @@ pub(super) async fn work(
             }
         }
         let seen = observe(rounds, system, door.way, subject).await;
-        return write_reading(rounds, system, &mut door, seen).await;
+        return write_reading(rounds, system, door, seen).await;
     }
     let mut reading = pin!(observe(rounds, system, door.way, subject));
     let Ok(seen) = tokio::time::timeout(TOGETHER, &mut reading).await else {
@@ -106,13 +106,13 @@ pub(super) async fn work(
         {
             return Ok(None);
         }
-        return write_reading(rounds, system, &mut door, reading.await).await;
+        return write_reading(rounds, system, door, reading.await).await;
     };
-    let held = door.clone();
-    match write_both(rounds, system, &mut door, &call, seen).await {
-        Err(error) if error.may_pass() && rounds.second.is_none() => door = held,
+    let call = Arc::new(call);
+    match write_both(rounds, system, door.clone(), Arc::clone(&call), seen).await {
+        Err(error) if error.may_pass() && rounds.second.is_none() => {}
         Err(error) => {
-            rounds.keep_answer(system, held, &call, &error);
+            rounds.keep_answer(system, door, &call, &error);
             return Err(error);
         }
         done => return done,
@@ -127,5 +127,5 @@ pub(super) async fn work(
     let (store, practice) = (&rounds.store, &door.practice);
     let subject = store.find_subject(practice, &door.person, &door.id).await?;
     let seen = observe(rounds, system, door.way, subject).await;
-    write_reading(rounds, system, &mut door, seen).await
+    write_reading(rounds, system, door, seen).await
 }

@@ -1,6 +1,9 @@
 //! Reading rows: text and numbers into types.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use jiff::Timestamp;
 use sqlx::{Row as _, postgres::PgRow};
@@ -18,14 +21,28 @@ pub(super) enum Row {
 /// A row of SQLite.
 #[derive(Debug)]
 pub(super) struct SqliteRow {
-    pub(super) names: Arc<[Box<str>]>,
+    names: Arc<[Box<str>]>,
     /// `None` is a value of a kind that we never write.
-    pub(super) values: Box<[Option<Value>]>,
+    values: Box<[Option<Value>]>,
+    /// Where the next one is probably asked for: most rows are read from the first to the last.
+    next: AtomicUsize,
 }
 
 impl SqliteRow {
+    pub(super) fn new(names: Arc<[Box<str>]>, values: Box<[Option<Value>]>) -> Self {
+        Self {
+            names,
+            values,
+            next: AtomicUsize::new(0),
+        }
+    }
+
     fn value(&self, column: &str) -> Option<&Value> {
-        let at = self.names.iter().position(|name| **name == *column)?;
+        let is_it = |at: &usize| self.names.get(*at).is_some_and(|name| **name == *column);
+        let at = Some(self.next.load(Ordering::Relaxed))
+            .filter(is_it)
+            .or_else(|| (0..self.names.len()).find(is_it))?;
+        self.next.store(at + 1, Ordering::Relaxed);
         self.values.get(at)?.as_ref()
     }
 }

@@ -282,10 +282,7 @@ fn rows_of(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite
         let values = (0..names.len())
             .map(|at| Ok(owned(row.get_ref(at)?)))
             .collect::<rusqlite::Result<_>>()?;
-        read.push(Row::Sqlite(SqliteRow {
-            names: Arc::clone(names),
-            values,
-        }));
+        read.push(Row::Sqlite(SqliteRow::new(Arc::clone(names), values)));
     }
     Ok(read)
 }

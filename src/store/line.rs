@@ -36,6 +36,9 @@ use crate::{
 /// How many share one commit at most; PostgreSQL keeps track of so many savepoints without effort.
 const MOST: usize = 64;
 
+/// From how many on a commit is not put off for as many as wait.
+const SOME: usize = 8;
+
 /// How long somebody waits in line and still tries to begin a transaction.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -104,6 +107,15 @@ impl Line {
 
     fn is_waited_for(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// How many are to share a commit now: as many as wait behind it. So one half of a crowd writes while
+    /// the other is away with what it was told. All in one commit would be away, and in line, together.
+    fn shares_a_commit(&self) -> usize {
+        match self.waiting.load(Ordering::SeqCst) {
+            0 => 1,
+            waiting => waiting.clamp(SOME, MOST),
+        }
     }
 }
 
@@ -266,7 +278,7 @@ impl Turn {
             let batch = self.batch()?;
             (batch.members.len(), batch.has_savepoint)
         };
-        let hands_over = members + 1 < MOST && self.line.is_waited_for();
+        let hands_over = members + 1 < self.line.shares_a_commit();
         debug_assert!(
             members == 0 || has_savepoint,
             "a later member can be taken back"

@@ -436,7 +436,10 @@ impl Rounds {
                 self.wake.notify_one();
             }
             Err(error) => {
-                warn!(system.name = %system.name, %error, "could not make waiting doors due: they keep their schedule");
+                warn!(system.name = %system.name, %error,
+                    "could not make waiting doors due: it is tried again with the next look");
+                self.store.note_trouble(&error);
+                self.ahead().make_due(system, now);
             }
         }
     }

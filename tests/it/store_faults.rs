@@ -204,3 +204,50 @@ async fn a_clock_set_forward_lets_nothing_be_verified_while_an_open_may_still_la
     );
     assert!(app.is_green("nina", "ehr").await);
 }
+
+/// Nina's door waits five minutes, because the system refused the bridge. It takes the bridge again, and
+/// the database does not take that her door is due.
+async fn nina_waits_and_nobody_can_write_that_she_need_not(app: &TestApp) -> rusqlite::Connection {
+    let url = app.settings.database_url().unwrap();
+    let other = rusqlite::Connection::open(sqlite_path(&url).unwrap()).unwrap();
+    app.system("ehr").fail_next([fake::credential_refused()]);
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF next_try ON door
+        WHEN OLD.failure = 'credential' AND NEW.failure = 'credential'
+        BEGIN SELECT RAISE(ABORT, 'not now'); END";
+    other.execute_batch(refuse).unwrap();
+    app.hire("omar", "Nurse").await;
+    app.run_due().await;
+
+    assert!(app.is_green("omar", "ehr").await && !app.is_green("nina", "ehr").await);
+    other
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_system_is_due_as_soon_as_that_can_be_written() {
+    let app = TestApp::start().await;
+    let other = nina_waits_and_nobody_can_write_that_she_need_not(&app).await;
+
+    let is_known = app.store.is_in_trouble();
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    app.run_due().await;
+
+    assert!(is_known);
+    assert!(app.is_green("nina", "ehr").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_system_is_due_whoever_finds_that_the_database_is_back() {
+    let app = TestApp::start().await;
+    let other = nina_waits_and_nobody_can_write_that_she_need_not(&app).await;
+
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    // Whoever balances load asks just then, before the rounds look.
+    app.store.ping().await.unwrap();
+    let is_over = !app.store.is_in_trouble();
+    app.run_due().await;
+
+    assert!(is_over);
+    assert!(app.is_green("nina", "ehr").await);
+}

@@ -131,6 +131,7 @@ impl Door {
                     self.next_try = Some(self.next_try.map_or(until, |sweep| sweep.min(until)));
                 }
             }
+            Verdict::Anothers { seen, text } => self.ask_about_anothers(seen, text, now),
             Verdict::Blind => {
                 self.seen = Seen::Absent;
                 self.assurance = Assurance::Unproven;
@@ -158,6 +159,39 @@ impl Door {
                 self.next_try = Some(clock::after(now, wait));
             }
         }
+    }
+
+    /// Nothing more can be done here without a person. What is to be opened is tried beside their task,
+    /// and what is to be shut is read at each sweep.
+    fn ask_about_anothers(&mut self, seen: Seen, text: String, now: Timestamp) {
+        self.seen = seen;
+        let call_failed = self.due == Due::Act;
+        let failure = self.failure.as_ref().filter(|_| call_failed);
+        if failure.is_some_and(|failure| failure.class != FailureClass::NeedsHuman) {
+            // The call before this reading failed otherwise: its failure, pace and retry stand.
+            self.assurance = Assurance::Unknown;
+            return;
+        }
+        if !self.wanted.is_closed() {
+            self.assurance = Assurance::Unknown;
+            self.due = Due::Act;
+            self.next_try = Some(clock::after(now, BESIDE_A_TASK));
+        } else if !call_failed {
+            self.read_again_at_the_next_sweep(now);
+        }
+        // Whoever signed for a close has looked at just this.
+        if self.wanted.is_closed() && self.assurance == Assurance::Attested {
+            self.failure = None;
+            return;
+        }
+        if self.wanted.is_closed() {
+            self.assurance = Assurance::Unproven;
+            self.residual.clear();
+        }
+        self.failure = Some(Failure {
+            class: FailureClass::NeedsHuman,
+            text,
+        });
     }
 
     /// Whoever could get in may hold a new session: residual access is counted anew from the next close.

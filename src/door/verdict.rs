@@ -15,9 +15,9 @@ pub struct Reading<'a> {
     pub began: Timestamp,
     /// What the system showed, without accounts that belong to somebody else's door.
     pub observation: &'a Observation,
-    /// Whether an enabled account bears one of the person's names and belongs to somebody else's door:
-    /// it is not this door's to close, and a person must look.
-    pub namesake_is_enabled: bool,
+    /// An account that bears one of the person's names and belongs to somebody else's door: it is not
+    /// this door's to open or close, and a person must look.
+    pub namesake: Option<&'a Namesake>,
     /// Accounts the door is known to own: one that is not seen any more is a question of absence.
     pub known_accounts: &'a [AccountId],
     /// What the connector can see.
@@ -29,6 +29,17 @@ pub struct Reading<'a> {
     pub sees_others: bool,
     /// Until when something opposite, sent earlier and never finally answered, may still land.
     pub opposite_may_land_until: Option<Timestamp>,
+}
+
+/// An account that bears a name of one person and is another's (rule R11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namesake {
+    /// The name one logs in with.
+    pub login: String,
+    /// How its owner is called.
+    pub owner: String,
+    /// Whether one can log in with it.
+    pub is_enabled: bool,
 }
 
 /// What a reading proves about a door.
@@ -48,6 +59,14 @@ pub enum Verdict {
         until: Option<Timestamp>,
         /// Whether open sessions were seen, so that nobody can say there are none.
         is_seen_in_use: bool,
+    },
+    /// What is this person's is as far as it goes, and an account that bears their name is somebody
+    /// else's: a person must look, and the text says what at.
+    Anothers {
+        /// What was seen of this person's own.
+        seen: Seen,
+        /// What a person must know, and do.
+        text: String,
     },
     /// Nothing was found, but the same reading does not see what is known to be there.
     Blind,
@@ -86,24 +105,24 @@ fn judge_closed(door: &Door, reading: &Reading<'_>) -> Verdict {
     {
         return Verdict::Otherwise(Seen::Open, still_open(door.way));
     }
-    if reading.namesake_is_enabled {
-        let what =
-            "an enabled account that bears one of these names is another person's".to_owned();
+    let open: u32 = accounts.iter().filter_map(open_sessions).sum();
+    if open > 0 && reading.capabilities.end_sessions {
+        return Verdict::Otherwise(
+            Seen::Closed,
+            format!("the account is disabled, but {open} of its sessions are still open"),
+        );
+    }
+    if let Some(namesake) = reading.namesake.filter(|namesake| namesake.is_enabled) {
         let seen = if accounts.is_empty() {
             Seen::Absent
         } else {
             Seen::Closed
         };
-        let left = vec![Residual {
-            what,
-            longest: None,
-        }];
-        return Verdict::Residual {
-            seen,
-            left,
-            until: None,
-            is_seen_in_use: false,
-        };
+        let text = format!(
+            "{}: take the name off it there, or see to it that this person cannot use it, then sign with `drawbridge attest`",
+            left_alone(namesake)
+        );
+        return Verdict::Anothers { seen, text };
     }
     if misses_some(accounts, reading.known_accounts) {
         let trusted = match reading.observation.canary {
@@ -117,13 +136,6 @@ fn judge_closed(door: &Door, reading: &Reading<'_>) -> Verdict {
         if accounts.is_empty() {
             return Verdict::AsWanted(Seen::Absent);
         }
-    }
-    let open: u32 = accounts.iter().filter_map(open_sessions).sum();
-    if open > 0 && reading.capabilities.end_sessions {
-        return Verdict::Otherwise(
-            Seen::Closed,
-            format!("the account is disabled, but {open} of its sessions are still open"),
-        );
     }
     let left = left_over(door, reading, open);
     match after_lifetime(door, &left, reading.began) {
@@ -140,6 +152,13 @@ fn residual(left: Vec<Residual>, until: Option<Timestamp>, is_seen_in_use: bool)
         until,
         is_seen_in_use,
     }
+}
+
+fn left_alone(namesake: &Namesake) -> String {
+    let Namesake { login, owner, .. } = namesake;
+    format!(
+        "the account `{login}` bears a name of this person and also belongs to {owner}, so it is left as it is"
+    )
 }
 
 fn still_open(way: Way) -> String {
@@ -206,6 +225,16 @@ fn judge_open(way: Way, opening: &Opening, reading: &Reading<'_>) -> Verdict {
         .iter()
         .find(|account| account.state == AccountState::Enabled)
     else {
+        if let Some(namesake) = reading.namesake.filter(|_| accounts.is_empty()) {
+            let text = format!(
+                "{}: take the name off it there, or make them an account of their own by hand, which is found by itself",
+                left_alone(namesake)
+            );
+            return Verdict::Anothers {
+                seen: Seen::Absent,
+                text,
+            };
+        }
         let seen = if accounts.is_empty() {
             Seen::Absent
         } else {

@@ -158,12 +158,13 @@ impl Rounds {
                 at: answer.at,
                 is_late: true,
             };
-            record::complete(tx, &door, &call).await?;
+            let returned = record::complete(tx, &door, &call).await?;
             if !is_current {
                 // A newer wish may have waited for this one to land.
                 tx.read_again(&door.id);
             }
             if let Some(system) = self.systems.get(&door.practice, &door.system) {
+                record::read_owners_again(tx, system, &returned.foreign);
                 answer::follow(system, &mut door, &call.answer, call.at);
             }
         }

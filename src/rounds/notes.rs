@@ -8,7 +8,7 @@ use crate::{
     clock::{self, Step},
     door::{Attempt, Door, verdict::Verdict},
     evidence::Entry,
-    store::attempts::Completion,
+    store::{attempts::Completion, doors::Foreign},
 };
 
 /// Who acts when nobody asked just now.
@@ -111,6 +111,15 @@ pub(super) fn read(
             "door.residual",
             json!({"seen": seen, "residual": left, "until": until.map(clock::to_text)}),
         ),
+        Verdict::Anothers { seen, .. } => {
+            let why = "an account that bears one of these names is another person's";
+            let what = if door.wanted.is_closed() {
+                "door.unproven"
+            } else {
+                "door.not_as_wanted"
+            };
+            (what, json!({"seen": seen, "why": why}))
+        }
         Verdict::Blind => (
             "door.unproven",
             json!({"why": "the same reading does not see the account known to exist"}),
@@ -140,16 +149,16 @@ pub(super) fn read_failed(door: &Door, error: &drawbridge_sdk::CallError, at: Ti
     )
 }
 
-pub(super) fn foreign_accounts(
-    door: &Door,
-    accounts: &[drawbridge_sdk::AccountId],
-    at: Timestamp,
-) -> Entry {
+/// Accounts that bear a name of this person and are another's. Who that is, only their id says: one
+/// person's file must not name others.
+pub(super) fn foreign_accounts(door: &Door, foreign: &[Foreign], at: Timestamp) -> Entry {
+    let accounts: Vec<_> = foreign.iter().map(|other| &other.account).collect();
+    let owners: Vec<_> = foreign.iter().map(|other| &other.door).collect();
     entry(
         door,
         at,
         "account.has_another_owner",
-        json!({"accounts": accounts}),
+        json!({"accounts": accounts, "doors": owners}),
     )
 }
 

@@ -257,10 +257,7 @@ impl Rounds {
         found: &Door,
         mut door: Door,
     ) -> Result<Door, StoreError> {
-        let subject = self
-            .store
-            .find_subject(&door.practice, &door.person, &door.id)
-            .await?;
+        let subject = self.store.find_subject(&door).await?;
         let attempt = attempt(system, &door, self.clock.now());
         second.append(&Late::sent(&door, &attempt))?;
         failpoint::pass(Point::AfterSecondRecord);

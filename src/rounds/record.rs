@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use drawbridge_sdk::{AccountId, AccountState, Observation};
+use drawbridge_sdk::{Account, AccountId, AccountState, Observation};
 use jiff::Timestamp;
 use tracing::warn;
 
@@ -17,10 +17,13 @@ use super::{
 use crate::{
     door::{
         Door, Due,
-        verdict::{Reading, judge, misses_some},
+        verdict::{Namesake, Reading, judge, misses_some},
     },
     failpoint::{self, Point},
-    store::{StoreError, WriteTx, doors::Lease},
+    store::{
+        StoreError, WriteTx,
+        doors::{Foreign, Lease},
+    },
 };
 
 /// How recently some account must have been verified on a system for an empty answer to count.
@@ -162,7 +165,8 @@ async fn conclude(
     (door, holds): (&mut Door, bool),
     call: &Call,
 ) -> Result<Option<Vec<AccountId>>, StoreError> {
-    let own = complete(tx, door, call).await?;
+    let Returned { own, foreign } = complete(tx, door, call).await?;
+    read_owners_again(tx, system, &foreign);
     if !holds && completion_of(&call.answer).resolved {
         // A newer wish waits for this one to land, and it may just have undone what that one did.
         tx.read_again(&door.id);
@@ -170,12 +174,19 @@ async fn conclude(
     Ok(follow(system, door, &call.answer, call.at).then_some(own))
 }
 
-/// Writes down what became of a call. Answers the door's accounts among those returned.
+/// Accounts that a call returned, by whose they are.
+#[derive(Debug, Default)]
+pub(super) struct Returned {
+    own: Vec<AccountId>,
+    pub(super) foreign: Vec<Foreign>,
+}
+
+/// Writes down what became of a call. Answers the accounts it returned.
 pub(super) async fn complete(
     tx: &mut WriteTx,
     door: &Door,
     call: &Call,
-) -> Result<Vec<AccountId>, StoreError> {
+) -> Result<Returned, StoreError> {
     let Call {
         attempt,
         answer,
@@ -192,12 +203,22 @@ pub(super) async fn complete(
         tx.record(entry);
     }
     let Ok(outcome) = answer else {
-        return Ok(Vec::new());
+        return Ok(Returned::default());
     };
     let foreign = own_accounts(tx, door, &outcome.accounts, *at).await?;
     let mut own = outcome.accounts.clone();
-    own.retain(|account| !foreign.contains(account));
-    Ok(own)
+    own.retain(|account| !foreign.iter().any(|other| other.account == *account));
+    Ok(Returned { own, foreign })
+}
+
+/// A call for one door has acted on an account that came to be another's meanwhile: what that other
+/// door was seen to be may be so no more.
+pub(super) fn read_owners_again(tx: &mut WriteTx, system: &System, foreign: &[Foreign]) {
+    if system.capabilities.read_back {
+        for other in foreign {
+            tx.read_at_once(&other.door);
+        }
+    }
 }
 
 /// Takes in a reading, judged or failed, and gives the door back.
@@ -243,8 +264,9 @@ async fn judge_reading(
     let foreign = own_accounts(tx, door, &ids, now).await?;
     let (others, own): (Vec<_>, Vec<_>) = std::mem::take(&mut observation.accounts)
         .into_iter()
-        .partition(|account| foreign.contains(&account.id));
+        .partition(|account| foreign.iter().any(|other| other.account == account.id));
     observation.accounts = own;
+    let namesake = find_namesake(tx, &others, &foreign).await?;
     let a_day_ago = began
         .checked_sub(SEES_OTHERS_WITHIN)
         .unwrap_or(Timestamp::MIN);
@@ -253,9 +275,7 @@ async fn judge_reading(
     let reading = Reading {
         began,
         observation: &observation,
-        namesake_is_enabled: others
-            .iter()
-            .any(|account| account.state == AccountState::Enabled),
+        namesake: namesake.as_ref(),
         known_accounts,
         capabilities: &system.capabilities,
         managed_levels: &system.managed_levels,
@@ -276,6 +296,26 @@ async fn judge_reading(
     Ok(())
 }
 
+/// The account of somebody else that people must know of: one that lets in, if there is one.
+async fn find_namesake(
+    tx: &mut WriteTx,
+    others: &[Account],
+    foreign: &[Foreign],
+) -> Result<Option<Namesake>, StoreError> {
+    let is_enabled = |account: &&Account| account.state == AccountState::Enabled;
+    let Some(account) = others.iter().find(is_enabled).or(others.first()) else {
+        return Ok(None);
+    };
+    let Some(other) = foreign.iter().find(|other| other.account == account.id) else {
+        return Ok(None);
+    };
+    Ok(Some(Namesake {
+        login: account.login.clone(),
+        owner: tx.find_name(&other.person).await?,
+        is_enabled: is_enabled(&account),
+    }))
+}
+
 /// Keeps the accounts a system returned for this person, and answers those that belong to somebody
 /// else's door: one account has one owner (rule R11).
 async fn own_accounts(
@@ -283,7 +323,7 @@ async fn own_accounts(
     door: &Door,
     accounts: &[AccountId],
     now: Timestamp,
-) -> Result<Vec<AccountId>, StoreError> {
+) -> Result<Vec<Foreign>, StoreError> {
     let foreign = tx.record_accounts(door, accounts).await?;
     if !foreign.is_empty() {
         tx.record(notes::foreign_accounts(door, &foreign, now));

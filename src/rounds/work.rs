@@ -75,10 +75,7 @@ pub(super) async fn work(
     job: Job,
 ) -> Result<Option<Job>, StoreError> {
     let Job { mut door, attempt } = job;
-    let mut subject = rounds
-        .store
-        .find_subject(&door.practice, &door.person, &door.id)
-        .await?;
+    let mut subject = rounds.store.find_subject(&door).await?;
     let Some(attempt) = attempt else {
         let seen = observe(rounds, system, door.way, subject).await;
         return write_reading(rounds, system, door, seen).await;
@@ -124,8 +121,7 @@ pub(super) async fn work(
     {
         return Ok(None);
     }
-    let (store, practice) = (&rounds.store, &door.practice);
-    let subject = store.find_subject(practice, &door.person, &door.id).await?;
+    let subject = rounds.store.find_subject(&door).await?;
     let seen = observe(rounds, system, door.way, subject).await;
     write_reading(rounds, system, door, seen).await
 }

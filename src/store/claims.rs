@@ -270,6 +270,18 @@ impl WriteTx {
         self.later(statement);
     }
 
+    /// Has a door be read at once, unless it is about to be opened or closed anyway.
+    pub fn read_at_once(&mut self, id: &DoorId) {
+        let statement = Statement::new(
+            "UPDATE door SET next_try = $1 WHERE practice = $2 AND id = $3 AND due = 'read'
+             AND (next_try IS NULL OR next_try > $1)",
+        )
+        .bind(clock::to_text(self.now()))
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.later(statement);
+    }
+
     /// Has this owner hold a door, with the fence and the number of tries it has now, for a full lease.
     pub fn hold(&mut self, door: &Door, owner: &str) {
         let sql = format!(

@@ -35,6 +35,17 @@ const COLUMNS: usize = 26;
 /// How many doors one statement writes.
 const AT_ONCE: usize = 50;
 
+/// An account that a system returned for one door and that is another person's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Which account.
+    pub account: AccountId,
+    /// The door that owns it.
+    pub door: DoorId,
+    /// Whose door that is.
+    pub person: PersonId,
+}
+
 /// Whether whoever claimed a door goes on working on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lease {
@@ -322,7 +333,7 @@ impl WriteTx {
     }
 
     /// Records accounts a system returned for a door, whatever became of the call. One account has
-    /// one owner: answers the ids that already belong to somebody else's door.
+    /// one owner: answers those that already belong to somebody else's door.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -330,13 +341,17 @@ impl WriteTx {
         &mut self,
         door: &Door,
         accounts: &[AccountId],
-    ) -> Result<Vec<AccountId>, StoreError> {
+    ) -> Result<Vec<Foreign>, StoreError> {
         let now = clock::to_text(self.now());
         let mut foreign = Vec::new();
         for account in accounts {
             match self.find_owner(door, account).await? {
-                Some(owner) if owner == door.id => {}
-                Some(_) => foreign.push(account.clone()),
+                Some((owner, _)) if owner == door.id => {}
+                Some((door, person)) => foreign.push(Foreign {
+                    account: account.clone(),
+                    door,
+                    person,
+                }),
                 None => self.later(
                     Statement::new(
                         "INSERT INTO door_account (practice, system, way, account, door, first_seen)
@@ -354,19 +369,25 @@ impl WriteTx {
         Ok(foreign)
     }
 
+    /// The door that owns an account: somebody else's by any way, else one by the same way.
     async fn find_owner(
         &mut self,
         door: &Door,
         account: &AccountId,
-    ) -> Result<Option<DoorId>, StoreError> {
+    ) -> Result<Option<(DoorId, PersonId)>, StoreError> {
         let statement = Statement::new(
-            "SELECT door FROM door_account WHERE practice = $1 AND system = $2 AND way = $3 AND account = $4",
+            "SELECT a.door AS door, d.person AS person FROM door_account a
+             JOIN door d ON d.practice = a.practice AND d.id = a.door
+             WHERE a.practice = $1 AND a.system = $2 AND a.account = $4 AND (a.way = $3 OR d.person <> $5)
+             ORDER BY CASE WHEN a.way = $3 THEN 0 ELSE 1 END",
         )
         .bind(door.practice.as_str())
         .bind(door.system.as_str())
         .bind(door.way.as_str())
-        .bind(account.as_str());
+        .bind(account.as_str())
+        .bind(door.person.as_str());
         let row = self.row(statement).await?;
-        row.map(|row| Ok(row.text("door")?.into())).transpose()
+        row.map(|row| Ok((row.text("door")?.into(), row.text("person")?.into())))
+            .transpose()
     }
 }

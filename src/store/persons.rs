@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock,
+    door::Door,
     ids::{PersonId, PracticeName, UserId},
     people::{
         User,
@@ -153,25 +154,34 @@ impl Person {
 }
 
 impl Store {
-    /// The person with every identifier they ever bore, and the accounts one of their doors owns.
+    /// Whose door it is, with every identifier they ever bore and the accounts it owns; while it owns
+    /// none, also those of its system that are other people's (rule R11).
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find_subject(
-        &self,
-        practice: &PracticeName,
-        person: &PersonId,
-        door: &crate::ids::DoorId,
-    ) -> Result<Subject, StoreError> {
-        let mut subject = read_subject(self, practice, person).await?;
+    pub async fn find_subject(&self, door: &Door) -> Result<Subject, StoreError> {
+        let mut subject = read_subject(self, &door.practice, &door.person).await?;
         let statement = Statement::new(
             "SELECT account FROM door_account WHERE practice = $1 AND door = $2 ORDER BY first_seen DESC, account",
         )
-        .bind(practice.as_str())
-        .bind(door.as_str());
-        let rows = self.rows(statement).await?;
-        for row in &rows {
+        .bind(door.practice.as_str())
+        .bind(door.id.as_str());
+        for row in &self.rows(statement).await? {
             subject.account_ids.push(AccountId(row.text("account")?));
+        }
+        if subject.account_ids.is_empty() {
+            let of_others = Statement::new(
+                "SELECT a.account AS account FROM door_account a
+                 JOIN door d ON d.practice = a.practice AND d.id = a.door
+                 WHERE a.practice = $1 AND a.system = $2 AND d.person <> $3",
+            )
+            .bind(door.practice.as_str())
+            .bind(door.system.as_str())
+            .bind(door.person.as_str());
+            for row in &self.rows(of_others).await? {
+                let account = AccountId(row.text("account")?);
+                subject.accounts_of_others.insert(account);
+            }
         }
         Ok(subject)
     }
@@ -269,6 +279,20 @@ impl Store {
 }
 
 impl WriteTx {
+    /// How somebody is called, for people to read: as their User says, else by their latest userName.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_name(&mut self, person: &PersonId) -> Result<String, StoreError> {
+        let practice = self.practice().clone();
+        let subject = read_subject(self, &practice, person).await?;
+        let user_name = subject.user_names.into_iter().next();
+        let name = subject.display_name.filter(|name| !name.is_empty());
+        Ok(name
+            .or(user_name)
+            .unwrap_or_else(|| person.as_str().to_owned()))
+    }
+
     /// The person and their current User, as of this transaction.
     ///
     /// # Errors

@@ -24,6 +24,7 @@ mod fuzzed;
 mod listener;
 mod moved;
 mod one_door;
+mod one_owner;
 #[cfg(unix)]
 mod operating;
 #[cfg(feature = "real-systems")]

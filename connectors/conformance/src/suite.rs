@@ -104,8 +104,12 @@ macro_rules! suite {
             closing_never_touches_anybody_else,
             closing_finds_the_account_by_its_id_after_the_name_changed,
             closing_leaves_a_namesake_with_another_id_alone,
+            closing_leaves_an_account_of_somebody_else_alone,
         ]);
-        $crate::suite!(@rules $fixture, opening [opening_after_a_close_lets_in_again]);
+        $crate::suite!(@rules $fixture, opening [
+            opening_after_a_close_lets_in_again,
+            opening_leaves_an_account_of_somebody_else_closed,
+        ]);
         $crate::suite!(@rules $fixture, faults [
             a_refused_connection_is_retryable_and_nothing_was_sent,
             silence_ends_within_the_call_timeout,

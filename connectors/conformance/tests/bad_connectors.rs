@@ -80,6 +80,13 @@ async fn a_connector_that_acts_on_whatever_it_is_answered_is_caught() {
     let verdict =
         rules::closing::closing_leaves_a_namesake_with_another_id_alone::<IgnoresIdentity>().await;
     is_broken(&verdict, "blocked for its name");
+    let verdict =
+        rules::closing::closing_leaves_an_account_of_somebody_else_alone::<IgnoresIdentity>().await;
+    is_broken(&verdict, "blocked for its name");
+    let verdict =
+        rules::opening::opening_leaves_an_account_of_somebody_else_closed::<IgnoresIdentity>()
+            .await;
+    is_broken(&verdict, "opened for its name");
 }
 
 #[tokio::test]

@@ -47,7 +47,9 @@ impl Dovecot {
     pub(crate) async fn open_account(&self, call: &OpenCall) -> Result<Outcome, CallError> {
         let doveadm = self.doveadm.call();
         let mut connection = self.users.connect().await?;
-        let mut users = self.own_users(&mut connection, &call.subject).await?;
+        let mut users = self
+            .own_users_to_open(&mut connection, &call.subject)
+            .await?;
         let mut outcome = Outcome::new(Change::AlreadyInState);
         outcome.blocked = Effect::AlreadyInState;
         if users.is_empty() {
@@ -145,17 +147,31 @@ impl Dovecot {
     }
 
     /// The users this door may act on: once ids are known, those and no other that merely has a name
-    /// of the person.
+    /// of the person, and none that is somebody else's.
     pub(crate) async fn own_users(
         &self,
         connection: &mut AnyConnection,
         subject: &Subject,
     ) -> Result<Vec<User>, CallError> {
         let mut users = self.users.find(connection, subject).await?;
-        if !subject.account_ids.is_empty() {
-            users.retain(|user| subject.owns(&user.email));
-        }
+        users.retain(|user| subject.may_act_on(&user.email));
         Ok(users)
+    }
+
+    /// The same for an open: no user is made beside one that is somebody else's.
+    pub(crate) async fn own_users_to_open(
+        &self,
+        connection: &mut AnyConnection,
+        subject: &Subject,
+    ) -> Result<Vec<User>, CallError> {
+        let found = self.users.find(connection, subject).await?;
+        let (own, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|user| subject.may_act_on(&user.email));
+        if own.is_empty() && !others.is_empty() && subject.account_ids.is_empty() {
+            return Err(CallError::anothers_account());
+        }
+        Ok(own)
     }
 
     fn new_login(&self, subject: &Subject) -> Result<String, CallError> {
@@ -204,7 +220,7 @@ fn logins_without_row(subject: &Subject, users: &[User]) -> Vec<String> {
     let mut logins: Vec<String> = known
         .into_iter()
         .map(str::to_ascii_lowercase)
-        .filter(|login| names_one_login(login))
+        .filter(|login| names_one_login(login) && subject.may_act_on(login))
         .filter(|login| users.iter().all(|user| user.email != *login))
         .collect();
     logins.sort();

@@ -85,7 +85,9 @@ impl Dovecot {
             .map_err(|_| refused("the day on which the forward ends is out of range"))?;
         let doveadm = self.doveadm.call();
         let mut connection = self.users.connect().await?;
-        let users = self.own_users(&mut connection, &call.subject).await?;
+        let users = self
+            .own_users_to_open(&mut connection, &call.subject)
+            .await?;
         if users.is_empty() {
             return Err(no_mailbox());
         }

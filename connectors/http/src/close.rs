@@ -29,7 +29,7 @@ pub async fn close(client: &Client<'_>, call: &CloseCall) -> Result<Outcome, Cal
     }
     let mut lookup = Lookup::new(client);
     let accounts = match lookup.own(&call.subject).await {
-        Ok(accounts) => accounts,
+        Ok(own) => own.accounts,
         Err(error) => return Err(error.after(lookup.receipts)),
     };
     let mut outcome = Outcome::new(Change::NoAccount);

@@ -25,6 +25,14 @@ pub struct Lookup<'a> {
     pub receipts: Vec<Receipt>,
 }
 
+/// The accounts a change may touch.
+pub struct Own {
+    /// What was found.
+    pub accounts: Vec<Account>,
+    /// Whether nothing but accounts of other people bears the person's names.
+    pub are_anothers: bool,
+}
+
 /// One page of records.
 pub struct Page {
     /// The records on it.
@@ -52,20 +60,27 @@ impl<'a> Lookup<'a> {
     /// The accounts a change may touch.
     ///
     /// Once ids are known these alone count: an account that only bears the person's name may by now
-    /// be somebody else's.
+    /// be somebody else's. One that is known to be never counts.
     ///
     /// # Errors
     /// When a search could not be made or its answer makes no sense.
-    pub async fn own(&mut self, subject: &Subject) -> Result<Vec<Account>, CallError> {
-        if subject.account_ids.is_empty() {
-            return self.all(subject, None).await.map(|(accounts, _)| accounts);
+    pub async fn own(&mut self, subject: &Subject) -> Result<Own, CallError> {
+        if !subject.account_ids.is_empty() && self.client.file.read.is_some() {
+            return Ok(Own {
+                accounts: self.by_ids(subject).await?.into_values().collect(),
+                are_anothers: false,
+            });
         }
-        if self.client.file.read.is_some() {
-            return Ok(self.by_ids(subject).await?.into_values().collect());
-        }
-        let (mut accounts, _) = self.all(subject, None).await?;
-        accounts.retain(|account| subject.owns(account.id.as_str()));
-        Ok(accounts)
+        let (found, _) = self.all(subject, None).await?;
+        let (accounts, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|account| subject.may_act_on(account.id.as_str()));
+        let are_anothers =
+            accounts.is_empty() && !others.is_empty() && subject.account_ids.is_empty();
+        Ok(Own {
+            accounts,
+            are_anothers,
+        })
     }
 
     /// Every account that is or could be this person's, and whether the same searches see the canary.

@@ -22,7 +22,10 @@ use crate::{
 pub async fn open(client: &Client<'_>, call: &OpenCall) -> Result<Outcome, CallError> {
     let mut lookup = Lookup::new(client);
     let found = match lookup.own(&call.subject).await {
-        Ok(accounts) => accounts,
+        Ok(own) if own.are_anothers => {
+            return Err(CallError::anothers_account().after(lookup.receipts));
+        }
+        Ok(own) => own.accounts,
         Err(error) => return Err(error.after(lookup.receipts)),
     };
     let mut outcome = Outcome::new(Change::AlreadyInState);

@@ -285,6 +285,9 @@ impl LdapDirectory {
         let found = self.directory.find(session, subject, None).await?.own;
         let ours = self.directory.ours(subject, &found)?;
         if ours.is_empty() && !found.is_empty() {
+            if subject.account_ids.is_empty() {
+                return Err(CallError::anothers_account());
+            }
             return Err(refused(
                 "an account bears a name of this person and is not the one that was theirs: rename \
                  it, or decide by hand whose it is",

@@ -97,11 +97,11 @@ impl Directory {
     }
 
     /// The accounts this door may act on: once ids are known, those and no other that merely has a
-    /// name of the person.
+    /// name of the person, and none that is somebody else's.
     pub(crate) fn ours(&self, subject: &Subject, found: &[Entry]) -> Result<Vec<Entry>, CallError> {
         let mut ours = Vec::new();
         for entry in found {
-            if subject.account_ids.is_empty() || subject.owns(entry.id(self.flavor)?.as_str()) {
+            if subject.may_act_on(entry.id(self.flavor)?.as_str()) {
                 ours.push(entry.clone());
             }
         }

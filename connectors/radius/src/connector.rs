@@ -83,8 +83,12 @@ impl Connector for Radius {
     async fn open(&self, call: &OpenCall) -> Result<Outcome, CallError> {
         account_way(call.way)?;
         let mut connection = self.database.connect().await?;
-        let names = own_names(&mut connection, &call.subject).await?;
+        let found = tables::find_names(&mut connection, &call.subject).await?;
+        let names = own_names(&call.subject, &found);
         if names.is_empty() {
+            if !found.is_empty() && call.subject.account_ids.is_empty() {
+                return Err(CallError::anothers_account());
+            }
             return Err(CallError::needs_human(
                 "FreeRADIUS knows no such user: create the user with a password or certificate there",
             ));
@@ -109,7 +113,8 @@ impl Connector for Radius {
     async fn close(&self, call: &CloseCall) -> Result<Outcome, CallError> {
         account_way(call.way)?;
         let mut connection = self.database.connect().await?;
-        let names = own_names(&mut connection, &call.subject).await?;
+        let found = tables::find_names(&mut connection, &call.subject).await?;
+        let names = own_names(&call.subject, &found);
         if names.is_empty() {
             let mut outcome = Outcome::new(Change::NoAccount);
             outcome.receipts.push(read_receipt("find", "0 found"));
@@ -209,16 +214,10 @@ fn account_way(way: Way) -> Result<(), CallError> {
 }
 
 /// The users this door may act on: once ids are known, those and no other that merely has a name of
-/// the person.
-async fn own_names(
-    connection: &mut AnyConnection,
-    subject: &Subject,
-) -> Result<Vec<String>, CallError> {
-    let mut names = tables::find_names(connection, subject).await?;
-    if !subject.account_ids.is_empty() {
-        names.retain(|name| subject.owns(name));
-    }
-    Ok(names)
+/// the person, and none that is somebody else's.
+fn own_names(subject: &Subject, found: &[String]) -> Vec<String> {
+    let own = found.iter().filter(|name| subject.may_act_on(name));
+    own.cloned().collect()
 }
 
 /// Refuses sign-in and takes the managed groups away, for all of these users or for none. Says

@@ -117,6 +117,9 @@ impl Connector for Sandbox {
     async fn open(&self, call: &OpenCall) -> Result<Outcome, CallError> {
         self.take_its_time().await;
         let mut accounts = self.accounts();
+        if accounts.has_only_others(&call.subject) {
+            return Err(CallError::anothers_account());
+        }
         let found = accounts.find(&call.subject);
         let Some(login) = found
             .clone()

@@ -20,12 +20,22 @@ pub struct Login {
 pub struct Accounts(BTreeMap<String, Login>);
 
 impl Accounts {
-    /// The login name of this person's account, if there is one.
+    /// The login name of this person's account, if there is one that may be acted on.
     pub fn find(&self, subject: &Subject) -> Option<String> {
+        self.named(subject)
+            .find(|login| subject.may_act_on(login))
+            .cloned()
+    }
+
+    /// Whether an account that bears the person's name is there, and is somebody else's.
+    pub fn has_only_others(&self, subject: &Subject) -> bool {
+        self.named(subject).next().is_some() && self.find(subject).is_none()
+    }
+
+    fn named(&self, subject: &Subject) -> impl Iterator<Item = &String> {
         self.0
             .keys()
-            .find(|login| subject.owns(login) || subject.bears(login))
-            .cloned()
+            .filter(|login| subject.owns(login) || subject.bears(login))
     }
 
     /// The account with this login name.

@@ -1,8 +1,6 @@
 //! Closing: refuse new logins, take levels away. Never deletes, never waits for a version.
 
-use drawbridge_sdk::{
-    AccountId, AccountState, CallError, Change, CloseCall, Effect, Finality, Outcome,
-};
+use drawbridge_sdk::{AccountState, CallError, Change, CloseCall, Effect, Finality, Outcome};
 
 use crate::{
     client::Conversation, edit::Edit, levels::Levels, requests::Resource, search, user::User,
@@ -19,10 +17,7 @@ pub async fn close(talk: &mut Conversation<'_>, call: &CloseCall) -> Result<Outc
     if accounts.is_empty() {
         return Ok(outcome);
     }
-    outcome.accounts = accounts
-        .iter()
-        .map(|user| AccountId(user.id.clone()))
-        .collect();
+    outcome.accounts = accounts.iter().map(User::account_id).collect();
     let mut effects = Vec::new();
     for user in accounts {
         let effect = block(talk, user).await;

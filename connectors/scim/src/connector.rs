@@ -60,6 +60,7 @@ impl Scim {
         let found = search::all(talk, &ask.subject, ask.canary.as_deref()).await?;
         let mut users = found.owned;
         users.extend(found.namesakes);
+        users.extend(found.of_others);
         levels::complete(talk, &mut users).await?;
         let is_closed = users
             .iter()

@@ -1,8 +1,7 @@
 //! Opening: create the account where there is none, enable it, set its levels.
 
 use drawbridge_sdk::{
-    AccountId, AccountState, CallError, Change, Effect, FailureClass, Finality, OpenCall, Outcome,
-    Subject,
+    AccountState, CallError, Change, Effect, FailureClass, Finality, OpenCall, Outcome, Subject,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +28,7 @@ pub async fn open(talk: &mut Conversation<'_>, call: &OpenCall) -> Result<Outcom
             let effect = enable(talk, user).await;
             (user.clone(), noted(talk, effect))
         }
+        ([], []) if !found.of_others.is_empty() => return Err(CallError::anothers_account()),
         ([], []) => (create(talk, &call.subject).await?, Effect::Done),
         ([], _) => {
             return Err(refused(
@@ -44,7 +44,7 @@ pub async fn open(talk: &mut Conversation<'_>, call: &OpenCall) -> Result<Outcom
         }
     };
     let mut outcome = Outcome::new(Change::Done);
-    outcome.accounts = vec![AccountId(user.id.clone())];
+    outcome.accounts = vec![user.account_id()];
     let mut effects = vec![blocked];
     if !matches!(effects[0], Effect::Failed(_)) {
         let is_changed = levels.set(talk, &user, true).await;

@@ -15,8 +15,10 @@ use crate::{
 pub struct Found {
     /// Accounts with an id that this door owns.
     pub owned: Vec<User>,
-    /// Accounts that bear an identifier of the person under another id.
+    /// Accounts that bear an identifier of the person under an id that is nobody's yet.
     pub namesakes: Vec<User>,
+    /// The same, known to be somebody else's.
+    pub of_others: Vec<User>,
     /// Whether the same search saw the canary.
     pub saw_canary: bool,
 }
@@ -64,7 +66,11 @@ pub async fn all(
         if subject.owns(&user.id) {
             found.owned.push(user);
         } else if terms.iter().any(|term| term.matches(&user)) {
-            found.namesakes.push(user);
+            if subject.accounts_of_others.contains(&user.account_id()) {
+                found.of_others.push(user);
+            } else {
+                found.namesakes.push(user);
+            }
         }
     }
     Ok(found)

@@ -56,6 +56,11 @@ impl User {
         })
     }
 
+    /// The id as the server of the bridge keeps it.
+    pub fn account_id(&self) -> AccountId {
+        AccountId(self.id.clone())
+    }
+
     /// Only a record that says so is disabled.
     pub fn state(&self) -> AccountState {
         match self.active {

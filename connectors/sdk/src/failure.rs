@@ -124,6 +124,16 @@ impl CallError {
         Self::new(FailureClass::NeedsHuman, Finality::NotSent, message)
     }
 
+    /// The only account that bears a name of this person is somebody else's, so it is not opened;
+    /// nothing was sent. See [`crate::Subject::accounts_of_others`].
+    pub fn anothers_account() -> Self {
+        Self::needs_human(
+            "an account that bears a name of this person is somebody else's, so it is left as it is: \
+             take the name off it there, or make them an account of their own by hand, which is found \
+             by itself",
+        )
+    }
+
     /// The same failure with the receipts of the steps before it put in front.
     #[must_use]
     pub fn after(mut self, earlier: Vec<Receipt>) -> Self {

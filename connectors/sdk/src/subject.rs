@@ -1,6 +1,6 @@
 //! Whom a call is about.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -103,6 +103,10 @@ pub struct Subject {
     pub family_name: Option<String>,
     /// Accounts this door owns: every id the system ever returned for this person.
     pub account_ids: Vec<AccountId>,
+    /// Accounts of this system that are other people's. A name may lead to one of them, and it is not
+    /// acted on. Empty once `account_ids` is not, for then no name is followed.
+    #[serde(default)]
+    pub accounts_of_others: BTreeSet<AccountId>,
 }
 
 impl Subject {
@@ -137,6 +141,13 @@ impl Subject {
     pub fn owns(&self, id: &str) -> bool {
         self.account_ids.iter().any(|own| own.as_str() == id)
     }
+
+    /// Says whether an account that was found for this person may be changed: once ids are known, those
+    /// and no other, and never one that is somebody else's.
+    pub fn may_act_on(&self, id: &str) -> bool {
+        let is_anothers = self.accounts_of_others.contains(&AccountId(id.to_owned()));
+        !is_anothers && (self.account_ids.is_empty() || self.owns(id))
+    }
 }
 
 impl fmt::Debug for Subject {
@@ -145,5 +156,29 @@ impl fmt::Debug for Subject {
             .field("person", &self.person)
             .field("account_ids", &self.account_ids.len())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_an_account_until_an_id_is_known_and_never_to_one_of_somebody_else() {
+        let ids = |ids: &[&str]| -> Vec<AccountId> {
+            ids.iter().map(|id| AccountId((*id).to_owned())).collect()
+        };
+        let subject = |own: &[&str], others: &[&str]| Subject {
+            account_ids: ids(own),
+            accounts_of_others: ids(others).into_iter().collect(),
+            ..Subject::default()
+        };
+
+        assert!(subject(&[], &[]).may_act_on("7"));
+        assert!(subject(&[], &["8"]).may_act_on("7"));
+        assert!(!subject(&[], &["7"]).may_act_on("7"));
+        assert!(subject(&["7"], &[]).may_act_on("7"));
+        assert!(!subject(&["7"], &[]).may_act_on("8"));
+        assert!(!subject(&["7"], &["7"]).may_act_on("7"));
     }
 }

@@ -34,6 +34,7 @@ pub async fn open(talk: &mut Conversation<'_>, call: &OpenCall) -> Result<Outcom
     match (own.as_slice(), found.as_slice()) {
         ([user], _) => enable(talk, user, &wanted, &managed).await,
         ([], []) => create(talk, call, &wanted).await,
+        ([], _) if call.subject.account_ids.is_empty() => Err(CallError::anothers_account()),
         ([], _) => Err(refused(
             "another user there bears this person's name and is not known to be theirs: have the \
              server's administrator look who uses it",

@@ -65,11 +65,7 @@ impl User {
     /// Whether this door may act on it: once an id is known, only by it. A login can be given to
     /// somebody else.
     pub fn may_be_changed_for(&self, subject: &Subject) -> bool {
-        if subject.account_ids.is_empty() {
-            self.is_of(subject)
-        } else {
-            subject.owns(&self.id.to_string())
-        }
+        self.is_of(subject) && subject.may_act_on(&self.id.to_string())
     }
 
     /// Whether this login, e-mail address or id means this user, whatever the case.

@@ -249,7 +249,7 @@ impl World {
         let reading = Reading {
             began: at(began),
             observation: &observation,
-            namesake_is_enabled: false,
+            namesake: None,
             known_accounts: &[],
             capabilities: &Capabilities::none("it refuses"),
             managed_levels: &[],

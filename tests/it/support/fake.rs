@@ -224,10 +224,16 @@ impl State {
     }
 
     fn find(&self, subject: &Subject) -> Option<String> {
-        let mut accounts = self.accounts.iter();
-        accounts
-            .find(|(login, account)| subject.owns(&account.id) || subject.bears(login))
+        self.named(subject)
+            .find(|(_, account)| subject.may_act_on(&account.id))
             .map(|(login, _)| login.clone())
+    }
+
+    /// Every account that is or could be this person's.
+    fn named(&self, subject: &Subject) -> impl Iterator<Item = (&String, &FakeAccount)> {
+        self.accounts
+            .iter()
+            .filter(|(login, account)| subject.owns(&account.id) || subject.bears(login))
     }
 
     fn note(&mut self, what: &str, subject: &Subject) {
@@ -289,8 +295,11 @@ impl Connector for FakeSystem {
         if let Some(error) = state.failures.pop_front() {
             return Err(error);
         }
-        let login = state
-            .find(&call.subject)
+        let found = state.find(&call.subject);
+        if found.is_none() && state.named(&call.subject).next().is_some() {
+            return Err(CallError::anothers_account());
+        }
+        let login = found
             .or_else(|| call.subject.user_name().map(str::to_owned))
             .expect("a login");
         let account = state.accounts.entry(login.clone()).or_default();

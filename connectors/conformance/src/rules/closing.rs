@@ -244,3 +244,40 @@ pub async fn closing_leaves_a_namesake_with_another_id_alone<F: Fixture>() -> Ve
         "an account with another id was blocked for its name",
     )
 }
+
+/// An account that is known to be somebody else's is not acted on, whatever names it bears.
+///
+/// # Errors
+/// If it is blocked, its sessions are ended, or the close says that there was one.
+pub async fn closing_leaves_an_account_of_somebody_else_alone<F: Fixture>() -> Verdict {
+    let (stage, owner) = Stage::<F>::with_account().await?;
+    if !stage.connector.capabilities().read_back {
+        return Ok(());
+    }
+    let namesake = stage.as_somebody_else(&owner).await?;
+    stage.fixture.open_session(&owner).await;
+    let sessions = stage.fixture.open_sessions(&owner).await;
+
+    let outcome = stage.close(&namesake).await?;
+
+    must(
+        stage.lets_in(&owner).await == Some(true),
+        "an account of somebody else was blocked for its name",
+    )?;
+    must(
+        stage.fixture.open_sessions(&owner).await == sessions,
+        "sessions of somebody else were ended for their name",
+    )?;
+    must(
+        outcome.change == Change::NoAccount && outcome.accounts.is_empty(),
+        format!(
+            "a close where only somebody else has an account is {:?}, not NoAccount",
+            outcome.change
+        ),
+    )?;
+    let observed = stage.observe(&namesake).await?;
+    must(
+        observed.accounts.len() == 1,
+        "observe hides the account of somebody else that bears the name",
+    )
+}

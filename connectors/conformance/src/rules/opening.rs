@@ -4,7 +4,7 @@ use drawbridge_sdk::{Change, Effect, FailureClass};
 
 use super::{
     Verdict, must,
-    stage::{STRANGER, Stage, failure},
+    stage::{PERSON, STRANGER, Stage, failure},
 };
 use crate::fixture::Fixture;
 
@@ -107,4 +107,35 @@ pub async fn opening_after_a_close_lets_in_again<F: Fixture>() -> Verdict {
             format!("an open after a close failed and does not ask for a person: {error:?}"),
         ),
     }
+}
+
+/// An account that is known to be somebody else's is not opened for whoever bears its name too, and no
+/// second one is made beside it: a person is asked for.
+///
+/// # Errors
+/// If one can log in with it, or the open does not ask for a person.
+pub async fn opening_leaves_an_account_of_somebody_else_closed<F: Fixture>() -> Verdict {
+    let stage = Stage::<F>::start().await;
+    if !stage.connector.capabilities().read_back {
+        return Ok(());
+    }
+    let owner = stage.add_closed(PERSON).await?;
+    let namesake = stage.as_somebody_else(&owner).await?;
+
+    let opened = stage.connector.open(&stage.open_call(&namesake)).await;
+
+    must(
+        stage.lets_in(&owner).await == Some(false),
+        "an account of somebody else was opened for its name",
+    )?;
+    let error = failure(opened).ok_or("an open of somebody else's account claims to be done")?;
+    must(
+        error.class == FailureClass::NeedsHuman,
+        format!("an open of somebody else's account does not ask for a person: {error:?}"),
+    )?;
+    let observed = stage.observe(&namesake).await?;
+    must(
+        observed.accounts.len() == 1,
+        "a second account was made beside one of somebody else",
+    )
 }

@@ -172,6 +172,16 @@ impl<F: Fixture> Stage<F> {
         })
     }
 
+    /// A person of the same names, for whom the account is somebody else's.
+    pub async fn as_somebody_else(&self, owner: &Subject) -> Result<Subject, String> {
+        let known = self.knowing_its_id(owner).await?;
+        Ok(Subject {
+            account_ids: Vec::new(),
+            accounts_of_others: known.account_ids.into_iter().collect(),
+            ..known
+        })
+    }
+
     /// The ids of this person's accounts, none where they cannot be read.
     pub async fn observe_ids(&self, subject: &Subject) -> Vec<AccountId> {
         let observed = self.connector.observe(&self.ask(subject)).await;

@@ -290,8 +290,8 @@ impl Steps<'_> {
     /// Those of them that this door may act on.
     async fn own(&mut self, subject: &Subject) -> Result<Vec<User>, CallError> {
         let mut found = self.find(subject).await?;
-        if !subject.account_ids.is_empty() && !self.clinic.has(Habit::IgnoresIdentity) {
-            found.retain(|user| subject.owns(&user.id));
+        if !self.clinic.has(Habit::IgnoresIdentity) {
+            found.retain(|user| subject.may_act_on(&user.id));
         }
         Ok(found)
     }
@@ -425,6 +425,11 @@ impl Steps<'_> {
         };
         let user = match found.into_iter().next() {
             Some(user) => user,
+            None if !call.subject.accounts_of_others.is_empty()
+                && !self.find(&call.subject).await?.is_empty() =>
+            {
+                return Err(CallError::anothers_account());
+            }
             None => {
                 outcome.change = Change::Done;
                 let body = json!({ "login": call.subject.user_name() });

@@ -269,7 +269,7 @@ impl Rounds {
         };
         let is_sent = stands.is_ok();
         let answer = match stands {
-            Ok(()) => send(self, system, &door, subject, &attempt).await,
+            Ok(()) => send(self.clock.now(), system, &door, subject, &attempt).await,
             Err(void) => Err(void),
         };
         if is_sent {

@@ -74,7 +74,8 @@ pub(super) async fn call(
         });
     }
     failpoint::pass(Point::BeforeSend);
-    let answer = send(rounds, system, door, subject.clone(), &attempt).await;
+    let now = rounds.clock.now();
+    let answer = send(now, system, door, subject.clone(), &attempt).await;
     let failure = match &answer {
         Ok(outcome) => outcome.failure(),
         Err(error) => Some(error),
@@ -93,15 +94,16 @@ pub(super) fn void(why: &'static str) -> CallError {
     CallError::new(FailureClass::Retryable, Finality::NotSent, why)
 }
 
+/// Sends it, within what is left of its time.
 pub(super) async fn send(
-    rounds: &Rounds,
+    now: Timestamp,
     system: &System,
     door: &Door,
     subject: Subject,
     attempt: &Attempt,
 ) -> Result<Outcome, CallError> {
     // A worker that was held up since it wrote the attempt has only what is left of its time.
-    let left = clock::between(rounds.clock.now(), attempt.answer_by);
+    let left = clock::between(now, attempt.answer_by);
     if left.is_zero() {
         return Err(void("its time was over before it could be sent"));
     }
@@ -196,5 +198,88 @@ pub(super) async fn note_reach(rounds: &Rounds, system: &System, failure: Option
     };
     if is_back {
         rounds.wake_waiting_doors(system).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    use async_trait::async_trait;
+    use drawbridge_sdk::{AccountPage, Capabilities, Change, Connector, Cursor, Health};
+
+    use super::*;
+    use crate::rounds::{systems::SystemOptions, work::attempt};
+
+    /// Counts the closes that reach it.
+    #[derive(Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    #[async_trait]
+    impl Connector for Counting {
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::none("it counts")
+        }
+
+        async fn check(&self) -> Result<Health, CallError> {
+            Err(void("not asked"))
+        }
+
+        async fn observe(&self, _: &Ask) -> Result<Observation, CallError> {
+            Err(void("not asked"))
+        }
+
+        async fn open(&self, _: &OpenCall) -> Result<Outcome, CallError> {
+            Err(void("not asked"))
+        }
+
+        async fn close(&self, _: &CloseCall) -> Result<Outcome, CallError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Outcome::new(Change::NoAccount))
+        }
+
+        async fn list_accounts(&self, _: Option<&Cursor>) -> Result<AccountPage, CallError> {
+            Err(void("not asked"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_time_is_over_before_it_is_sent_is_not_sent_and_can_land_no_more() {
+        let closes = Arc::<AtomicUsize>::default();
+        let options = SystemOptions {
+            settle: Duration::from_secs(120),
+            call_timeout: Duration::from_secs(20),
+            canary: None,
+            managed_levels: Vec::new(),
+            concurrency: 1,
+        };
+        let connector = Arc::new(Counting(Arc::clone(&closes)));
+        let system = System::new("elm".into(), "ehr".into(), connector, options);
+        let started: Timestamp = "2026-11-20T17:02:00Z".parse().unwrap();
+        let whose = ("ehr".into(), Way::Account);
+        let mut door = Door::new("elm".into(), "d1".into(), "p1".into(), whose, started);
+        door.wish(Wanted::Closed, "departure".to_owned(), None, started);
+        let attempt = attempt(&system, &door, started);
+        let sent_after = async |seconds| {
+            let now = clock::after(started, Duration::from_secs(seconds));
+            send(now, &system, &door, Subject::default(), &attempt).await
+        };
+
+        let in_time = sent_after(19).await;
+        let too_late = sent_after(20).await;
+        let much_too_late = sent_after(3_600).await;
+
+        assert_eq!(closes.load(Ordering::SeqCst), 1);
+        assert!(in_time.is_ok());
+        for answer in [too_late, much_too_late] {
+            assert!(completion_of(&answer).resolved);
+            assert_eq!(answer.unwrap_err().finality, Finality::NotSent);
+        }
     }
 }

@@ -187,3 +187,72 @@ impl Dialect {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of one transaction, and its savepoints as either database keeps them.
+    #[derive(Default, Clone)]
+    struct Shared {
+        rows: Vec<&'static str>,
+        savepoints: Vec<(String, usize)>,
+    }
+
+    impl Shared {
+        /// Runs a statement about savepoints; answers whether there is such a savepoint.
+        fn run(&mut self, statement: &str) -> bool {
+            if let Some(name) = statement.strip_prefix("SAVEPOINT ") {
+                self.savepoints.push((name.to_owned(), self.rows.len()));
+                return true;
+            }
+            let (releases, name) = match statement.strip_prefix("RELEASE SAVEPOINT ") {
+                Some(name) => (true, name),
+                None => (
+                    false,
+                    statement.strip_prefix("ROLLBACK TO SAVEPOINT ").unwrap(),
+                ),
+            };
+            let found = self.savepoints.iter().rposition(|(own, _)| own == name);
+            let Some(found) = found else {
+                return false;
+            };
+            if releases {
+                self.savepoints.truncate(found);
+            } else {
+                self.rows.truncate(self.savepoints[found].1);
+                self.savepoints.truncate(found + 1);
+            }
+            true
+        }
+    }
+
+    /// Two have written into a transaction, and a third has, and goes away after so many statements of
+    /// handing over.
+    fn what_is_left(dialect: Dialect, statements: usize) -> Option<Vec<&'static str>> {
+        let mut shared = Shared::default();
+        for (writers, row) in ["first", "second"].into_iter().enumerate() {
+            shared.rows.push(row);
+            for statement in dialect.hand_over(writers, writers > 0) {
+                assert!(shared.run(&statement), "{statement}");
+            }
+        }
+        shared.rows.push("third");
+        for statement in dialect.hand_over(2, true).iter().take(statements) {
+            assert!(shared.run(statement), "{statement}");
+        }
+        shared.run(&dialect.take_back(2)).then_some(shared.rows)
+    }
+
+    #[test]
+    fn whoever_goes_away_while_handing_over_is_taken_back_alone() {
+        let others = Some(vec!["first", "second"]);
+
+        // Nothing is awaited there while these statements run, so nobody goes away between them.
+        assert_eq!(what_is_left(Dialect::Sqlite, 0), others);
+        for statements in 0..=Dialect::Postgres.hand_over(2, true).len() {
+            let left = what_is_left(Dialect::Postgres, statements);
+            assert_eq!(left, others, "after {statements} statements");
+        }
+    }
+}

@@ -1,16 +1,28 @@
 //! PostgreSQL says no: locks of others, deadlocks, another isolation than ours; what bridges over one
 //! database say to each other, and what more than one database would need.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use drawbridge::{app, evidence::pack, store::Store};
+use drawbridge::{
+    app,
+    clock::{Clock, MockClock},
+    evidence::{Entry, pack},
+    ids::UserId,
+    intake::{Caller, Intake},
+    rounds::{Rounds, System, Systems, systems::SystemOptions},
+    store::{Store, StoreError, WriteTx},
+};
 use drawbridge_conformance::RealSystem;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
-use tokio::time::{Instant, timeout};
+use tempfile::TempDir;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
-use crate::support::TestApp;
+use crate::support::{FRIDAY, TestApp, fake::FakeSystem, person, spawn_rounds};
 
 /// When a test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -161,6 +173,164 @@ async fn what_one_bridge_does_not_take_another_takes_at_once() {
     comes_and_goes(&app, "uma").await;
     other.stop().await;
     app.store.close().await;
+}
+
+/// Writes a record, and under a name which transaction of PostgreSQL that was.
+async fn leave_a_trace(mut tx: WriteTx, statement: &'static str) -> Result<(), StoreError> {
+    tx.record(Entry {
+        at: tx.now(),
+        who: "test".to_owned(),
+        what: "trace",
+        person: None,
+        system: None,
+        detail: serde_json::Map::new(),
+    });
+    tx.execute_for_tests(statement).await?;
+    tx.commit().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loser_fails_alone_in_a_commit_that_others_share() {
+    const HERS: &str = "INSERT INTO install (key, value) VALUES ('hers', txid_current()::text)";
+    const HIS: &str = "INSERT INTO install (key, value) VALUES ('his', txid_current()::text)";
+    let server = RealSystem::start("postgres");
+    let mut eye = connect(&server).await;
+    let app = TestApp::on(server.var("POSTGRES_URL")).await;
+
+    // While the first waits for its transaction, the others stand in line behind it.
+    let (won, lost, last) = tokio::join!(
+        async { leave_a_trace(app.begin().await, HERS).await },
+        async { leave_a_trace(app.begin().await, HERS).await },
+        async { leave_a_trace(app.begin().await, HIS).await },
+    );
+    let query = "SELECT value FROM install WHERE key IN ('hers', 'his')";
+    let transactions: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut eye).await.unwrap();
+
+    assert!(matches!(lost, Err(StoreError::Taken(_))), "{lost:?}");
+    assert!(won.is_ok() && last.is_ok(), "{won:?} {last:?}");
+    assert_eq!(transactions.len(), 2);
+    assert_eq!(transactions[0], transactions[1], "one commit for both");
+    assert_eq!(records(&app.store, "trace").await, 2);
+    app.store.close().await;
+}
+
+/// Two practices over one database, each with an EHR of its own.
+struct Neighbours {
+    intake: Intake,
+    rounds: Arc<Rounds>,
+    ehrs: [FakeSystem; 2],
+    store: Store,
+    _folder: TempDir,
+}
+
+const NEIGHBOURS: [&str; 2] = ["elm", "oak"];
+
+impl Neighbours {
+    async fn over(server: &RealSystem) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.var("POSTGRES_URL");
+        let mut text = format!("database = \"{url}\"\n");
+        for practice in NEIGHBOURS {
+            text.push_str(&format!(
+                "[[practice]]\nname = \"{practice}\"\nroles = \"roles.toml\"\n[[practice.source]]\nname = \"entra\"\n\
+                 [[practice.system]]\nname = \"ehr\"\ncategory = \"ehr\"\nconnector = \"sandbox\"\ncanary = \"canary\"\n"
+            ));
+        }
+        let roles =
+            "[[role]]\nname = \"Nurse\"\nmatches = [\"Nurse\"]\n[role.access]\nehr = \"nurse\"\n";
+        std::fs::write(folder.path().join("roles.toml"), roles).unwrap();
+        let file = folder.path().join("practices.toml");
+        std::fs::write(&file, text).unwrap();
+        let settings = app::load_settings(&file).unwrap();
+        let store = app::open_store(&settings).await.unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(MockClock::at(FRIDAY.parse().unwrap()));
+        let wake = Arc::new(Notify::new());
+        let intake = app::intake(&settings, &store, Arc::clone(&clock), Arc::clone(&wake));
+        let intake = intake.await.unwrap();
+        let ehrs = [FakeSystem::default(), FakeSystem::default()];
+        let systems = NEIGHBOURS.iter().zip(&ehrs).map(|(practice, ehr)| {
+            let options = SystemOptions {
+                settle: Duration::from_secs(120),
+                call_timeout: Duration::from_secs(20),
+                canary: Some("canary".to_owned()),
+                managed_levels: vec!["nurse".to_owned()],
+                concurrency: 4,
+            };
+            System::new(
+                (*practice).into(),
+                "ehr".into(),
+                Arc::new(ehr.clone()),
+                options,
+            )
+        });
+        let rounds = Rounds::new(store.clone(), clock, Systems::new(systems), wake);
+        Self {
+            intake,
+            rounds: Arc::new(rounds),
+            ehrs,
+            store,
+            _folder: folder,
+        }
+    }
+
+    /// Nina has worked in both practices, and has left both.
+    async fn nina_leaves_both(&self) {
+        let mut ids = Vec::new();
+        for practice in NEIGHBOURS {
+            ids.push(self.say(practice, None, true).await);
+        }
+        self.rounds.run_due().await.unwrap();
+        for (practice, id) in NEIGHBOURS.into_iter().zip(&ids) {
+            self.say(practice, Some(id), false).await;
+        }
+    }
+
+    /// The identity provider of a practice says whether Nina may get in.
+    async fn say(&self, practice: &str, id: Option<&UserId>, active: bool) -> UserId {
+        let caller = Caller {
+            practice: practice.into(),
+            actor: "source:entra".to_owned(),
+            request_id: "request-1".to_owned(),
+        };
+        let nina = person("nina", "Nurse", active);
+        let said = self
+            .intake
+            .change_user::<()>(&caller, id, move |_| Ok(Some(nina.clone())));
+        said.await.unwrap().unwrap().id
+    }
+
+    fn is_out(&self, at: usize) -> bool {
+        !self.ehrs[at].account("nina").unwrap().enabled
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_that_is_locked_keeps_no_other_from_closing() {
+    let server = RealSystem::start("postgres");
+    let mut other = connect(&server).await;
+    let neighbours = Neighbours::over(&server).await;
+    neighbours.nina_leaves_both().await;
+
+    let mut in_the_way = other.begin().await.unwrap();
+    let lock = "SELECT name FROM practice WHERE name = 'oak' FOR UPDATE";
+    run(&mut in_the_way, lock).await;
+    let rounds = spawn_rounds(&neighbours.rounds);
+    // Less than a claim waits for its turn.
+    let closed = timeout(Duration::from_secs(4), async {
+        while !neighbours.is_out(0) {
+            tokio::task::yield_now().await;
+        }
+    });
+    let in_time = closed.await.is_ok();
+    let is_oak_untouched = !neighbours.is_out(1);
+    in_the_way.commit().await.unwrap();
+    rounds.await.unwrap().unwrap();
+    neighbours.rounds.run_due().await.unwrap();
+
+    assert!(in_time, "elm's close waited for oak's claim");
+    assert!(is_oak_untouched);
+    assert!(neighbours.is_out(0) && neighbours.is_out(1));
+    neighbours.store.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,8 @@
 //! Ending TLS in this program, for practices without a proxy.
 
-mod expiry;
-
 use std::{path::Path, sync::Arc};
 
+use drawbridge_sdk::tls::not_after;
 use jiff::Timestamp;
 use rustls::{
     ServerConfig,
@@ -57,6 +56,6 @@ fn unusable(file: &Path, problem: String) -> String {
 /// With the sentence to show: a file that cannot be read, or that holds no certificate.
 pub fn expires(certificate: &Path) -> Result<Timestamp, String> {
     let chain = chain(certificate)?;
-    let own = chain.first().and_then(|own| expiry::not_after(own));
+    let own = chain.first().and_then(|own| not_after(own));
     own.ok_or_else(|| unusable(certificate, "it holds no certificate".to_owned()))
 }

@@ -2,6 +2,9 @@
 
 use std::process::Command;
 
+use drawbridge::clock::{Clock as _, SystemClock};
+use drawbridge_conformance::{TlsFront, TlsManner};
+use jiff::{SignedDuration, tz::TimeZone};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -94,4 +97,61 @@ async fn doctor_tells_what_is_wrong_on_the_machine_and_the_way_out() {
         let says = problem(&findings, what).unwrap_or_else(|| panic!("{what} is no problem"));
         assert!(says.contains(way_out), "{what}: {says}");
     }
+}
+
+/// A certificate whose last full day is so many days from now.
+fn ending_in(days: i64) -> TlsManner {
+    let end = SystemClock.now() + SignedDuration::from_hours(24 * (days + 1));
+    let end = end.to_zoned(TimeZone::UTC).date();
+    let part = |part: i8| u8::try_from(part).unwrap();
+    TlsManner::Ending(end.year().into(), part(end.month()), part(end.day()))
+}
+
+/// What `doctor` says where the system speaks TLS in this manner: its exit code, and its findings.
+fn doctor_of_a_system(manner: TlsManner) -> (Option<i32>, Vec<Value>) {
+    let practice = Practice::new(1, 1, None);
+    let front = TlsFront::start(practice.vendors[0].address(), manner);
+    let file = practice.folder.path().join("practice-0.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let plain = format!("http://{}/", practice.vendors[0].address());
+    let place = front.place();
+    let settings = settings
+        .replace(&plain, &format!("https://{}/", place.host))
+        .replace(
+            "allow_plain_http = true",
+            &format!(
+                "allow_plain_http = true\nca_file = \"{}\"",
+                place.ca_file.display()
+            ),
+        );
+    std::fs::write(&file, settings).unwrap();
+    doctor(&practice)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_how_long_the_certificate_of_a_system_is_good() {
+    for (days, level, says) in [
+        (90, "ok", "90 days left"),
+        (20, "warning", "expires in 20 days"),
+        (5, "problem", "expires in 5 days"),
+    ] {
+        let (_, findings) = doctor_of_a_system(ending_in(days));
+
+        let mut own = findings.iter();
+        let own = own.find(|finding| finding["what"] == "certificate of saas0 of elm");
+        let own = own.unwrap_or_else(|| panic!("{findings:#?}"));
+        assert_eq!(own["level"], level, "{own}");
+        assert_eq!(own["ok"], level != "problem");
+        assert!(own["says"].as_str().unwrap().contains(says), "{own}");
+        assert_eq!(problem(&findings, "system saas0 of elm"), None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_that_the_certificate_of_a_system_has_expired() {
+    let (code, findings) = doctor_of_a_system(TlsManner::Expired);
+
+    let says = problem(&findings, "system saas0 of elm").unwrap();
+    assert!(says.contains("certificate has expired"), "{says}");
+    assert_eq!(code, Some(1));
 }

@@ -7,6 +7,7 @@ use drawbridge_sdk::{
     AccountPage, Ask, CallError, Canary, Capabilities, CloseCall, Connector, Cursor, FailureClass,
     Finality, Health, Observation, OpenCall, Outcome, Residual, Subject, Way,
 };
+use jiff::Timestamp;
 
 use crate::{
     account::{account, rows_receipt, sessions},
@@ -136,6 +137,10 @@ impl Connector for Dovecot {
             next,
             receipts,
         })
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.doveadm.endpoint.certificate_ends()
     }
 }
 

@@ -6,6 +6,7 @@ use drawbridge_sdk::{
     Account, AccountState, BuildContext, CallError, FailureClass, Finality, Receipt, SettingsError,
     http::{self, Deadline, Endpoint, EndpointOptions, Request},
 };
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -67,6 +68,11 @@ impl Vendor {
         };
         let endpoint = Endpoint::new(settings.address(&file)?.as_str(), options, context)?;
         Ok(Self { file, endpoint })
+    }
+
+    /// When the certificate ends that it showed last.
+    pub fn certificate_ends(&self) -> Option<Timestamp> {
+        self.endpoint.certificate_ends()
     }
 
     /// For one call, whose time begins now.

@@ -6,6 +6,7 @@ use drawbridge_sdk::{
     CloseCall, Connector, Cursor, FailureClass, Finality, Health, Observation, OpenCall, Outcome,
     Receipt, Sessions, SettingsError, Way,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
@@ -194,5 +195,9 @@ impl Connector for Http {
             }),
             Err(error) => Err(error.after(lookup.receipts)),
         }
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.vendor.certificate_ends()
     }
 }

@@ -3,10 +3,16 @@
 //! A connection is made for each call and dropped with it: calls are rare, a rotated password is
 //! picked up, and a dropped call leaves nothing behind.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use drawbridge_sdk::{CallError, FailureClass, Finality, Receipt, Secret, tls};
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use ldap3::{LdapConnAsync, LdapConnSettings, LdapError};
 use rustls::ClientConfig;
 use tokio::time::{Instant, timeout_at};
@@ -28,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) bind_dn: String,
     pub(crate) bind_password: Secret,
     pub(crate) call_timeout: Duration,
+    /// When the certificate ends that it showed last.
+    pub(crate) certificate_ends: Mutex<Option<Timestamp>>,
 }
 
 impl Server {
@@ -44,10 +52,26 @@ impl Server {
             .await
             .map_err(|cause| not_reached(&cause))?;
         let mut session = Session::new(connection, ldap, deadline);
+        if self.tls.is_some() {
+            let shown = session.certificate().await;
+            if let Some(end) = shown.as_deref().and_then(tls::not_after) {
+                *self.lock() = Some(end);
+            }
+        }
         match session.bind(&self.bind_dn, &password).await {
             Ok(()) => Ok(session),
             Err(error) => Err(session.fail(error)),
         }
+    }
+
+    /// When the certificate ends that it showed last; `None` without TLS.
+    pub(crate) fn certificate_ends(&self) -> Option<Timestamp> {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        let ends = self.certificate_ends.lock();
+        ends.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When a call that begins now gives up.

@@ -5,6 +5,7 @@ use drawbridge_sdk::{
     AccountPage, Ask, CallError, Canary, Capabilities, Change, CloseCall, Connector, Cursor,
     Effect, FailureClass, Finality, Health, Observation, OpenCall, Outcome, Sessions, Subject, Way,
 };
+use jiff::Timestamp;
 use ldap3::Scope;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -175,6 +176,10 @@ impl Connector for LdapDirectory {
             });
         }
         Ok(page)
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.server.certificate_ends()
     }
 }
 

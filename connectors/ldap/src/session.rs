@@ -79,6 +79,15 @@ impl Session {
         self.deadline = deadline;
     }
 
+    /// The certificate the server showed, as it was sent.
+    pub(crate) async fn certificate(&mut self) -> Option<Vec<u8>> {
+        let mut ldap = self.ldap.clone();
+        answer(self.deadline, ldap.get_peer_certificate())
+            .await
+            .ok()
+            .flatten()
+    }
+
     /// Signs in.
     pub(crate) async fn bind(
         &mut self,

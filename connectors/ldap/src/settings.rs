@@ -139,6 +139,7 @@ fn server(settings: &Settings, context: &BuildContext) -> Result<Server, Setting
         bind_dn: needed("bind_dn", &settings.bind_dn)?,
         bind_password: settings.bind_password.bind(&context.base_dir)?,
         call_timeout: context.call_timeout,
+        certificate_ends: std::sync::Mutex::default(),
         url,
     })
 }

@@ -7,6 +7,7 @@ use drawbridge_sdk::{
     SettingsError, Way,
     http::{Auth, Endpoint, EndpointOptions},
 };
+use jiff::Timestamp;
 
 use crate::{
     client::{Client, Conversation},
@@ -179,6 +180,10 @@ impl Connector for Scim {
             receipts: talk.receipts,
             ..page
         })
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.client.endpoint.certificate_ends()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -44,6 +45,12 @@ pub trait Connector: Send + Sync + 'static {
 
     /// Lists accounts, whoever they belong to, page by page.
     async fn list_accounts(&self, page: Option<&Cursor>) -> Result<AccountPage, CallError>;
+
+    /// When the certificate ends that the system showed last. `None` before it was asked anything, and
+    /// where it does not speak TLS.
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// What a connector can do.

@@ -11,7 +11,7 @@
 //! - [`secret`]: secrets by reference
 //! - [`redact`]: what keeps passwords, tokens and patient data out of receipts
 //! - [`http`]: the one HTTP client: timeouts, no redirects, a response cap, rustls
-//! - [`tls`]: why no TLS connection came about, for other protocols too
+//! - [`tls`]: why no TLS connection came about, for other protocols too, and when a certificate ends
 //! - `sql` (a feature): a system's own tables
 //!
 //! A connector makes one try. It never sleeps, retries or schedules: the server does. It says what

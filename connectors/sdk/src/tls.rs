@@ -1,8 +1,12 @@
-//! Why no TLS connection came about, in plain words for every protocol.
+//! Why no TLS connection came about, in plain words for every protocol, and when a certificate ends.
+
+mod expiry;
 
 use std::{error::Error, io, iter};
 
 use rustls::CertificateError;
+
+pub use expiry::not_after;
 
 /// What TLS refused, or was refused for; `None` where TLS had nothing to do with the error.
 ///

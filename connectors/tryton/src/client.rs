@@ -10,6 +10,7 @@ use drawbridge_sdk::{
     BuildContext, CallError, FailureClass, Finality, Receipt, Secret, SettingsError,
     http::{Answer, Deadline, Endpoint, EndpointOptions, Method, Request},
 };
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -73,6 +74,11 @@ impl Client {
             password: settings.password.bind(&context.base_dir)?,
             session: Mutex::new(None),
         })
+    }
+
+    /// When the certificate ends that the server showed last.
+    pub fn certificate_ends(&self) -> Option<Timestamp> {
+        self.endpoint.certificate_ends()
     }
 
     /// The bridge's own login.

@@ -5,6 +5,7 @@ use drawbridge_sdk::{
     AccountPage, Ask, BuildContext, CallError, Canary, Capabilities, CloseCall, Connector, Cursor,
     FailureClass, Finality, Health, Observation, OpenCall, Outcome, Residual, SettingsError, Way,
 };
+use jiff::Timestamp;
 
 use crate::{
     calls,
@@ -111,6 +112,10 @@ impl Connector for Tryton {
             receipts: talk.receipts,
             ..page
         })
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.0.certificate_ends()
     }
 }
 

@@ -1,10 +1,11 @@
-//! What `doctor` finds that runs out: the certificate of the listener, tokens of identity providers.
+//! What `doctor` finds that runs out: the certificate of the listener and those of systems, tokens of
+//! identity providers.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Finding;
+use super::{Finding, Level};
 use crate::{
     clock,
     config::{Practice, Settings},
@@ -17,6 +18,13 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// How long before its end a certificate is a problem: most are renewed thirty days before.
 const CERTIFICATE: Duration = Duration::from_secs(14 * DAY.as_secs());
 
+/// How long before its end the certificate of a system is worth a word, and how long before it is a
+/// problem: without it the system is neither closed nor read, and others renew it.
+const OF_A_SYSTEM: [Duration; 2] = [
+    Duration::from_secs(30 * DAY.as_secs()),
+    Duration::from_secs(7 * DAY.as_secs()),
+];
+
 /// How long before its end a token is a problem: somebody has to paste a new one.
 const TOKEN: Duration = Duration::from_secs(30 * DAY.as_secs());
 
@@ -27,6 +35,24 @@ pub(super) fn check_certificate(settings: &Settings, now: Timestamp) -> Option<F
             .map_err(|when| format!("{when}: renew the certificate, then restart the server"))
     });
     Some(Finding::new("certificate of the listener", says))
+}
+
+pub(super) fn check_certificate_of_a_system(
+    what: String,
+    end: Timestamp,
+    now: Timestamp,
+) -> Finding {
+    let [worth_a_word, problem] = OF_A_SYSTEM;
+    let way_out =
+        "have whoever runs the system renew it, or it can be neither closed nor read from then on";
+    match (within(end, now, worth_a_word), within(end, now, problem)) {
+        (_, Err(when)) => Finding::of(what, Level::Problem, format!("{when}: {way_out}")),
+        (Err(when), Ok(_)) => Finding::of(what, Level::Warning, format!("{when}: {way_out}")),
+        (Ok(until), Ok(_)) => {
+            let days = clock::between(now, end).as_secs() / DAY.as_secs();
+            Finding::of(what, Level::Ok, format!("{until}, {days} days left"))
+        }
+    }
 }
 
 /// The token of each source that works for longest. A source without any is not connected yet.

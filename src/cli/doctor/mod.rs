@@ -6,6 +6,7 @@ mod machine;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -42,16 +43,45 @@ pub struct Doctor {
 struct Finding {
     what: String,
     ok: bool,
+    level: Level,
     says: String,
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Level {
+    Ok,
+    /// Nothing is wrong yet.
+    Warning,
+    Problem,
+}
+
+impl Level {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "SOON",
+            Self::Problem => "PROBLEM",
+        }
+    }
 }
 
 impl Finding {
     fn new(what: impl Into<String>, result: Result<String, String>) -> Self {
-        let ok = result.is_ok();
+        let (level, says) = match result {
+            Ok(says) => (Level::Ok, says),
+            Err(problem) => (Level::Problem, problem),
+        };
+        Self::of(what, level, says)
+    }
+
+    fn of(what: impl Into<String>, level: Level, says: String) -> Self {
         Self {
             what: what.into(),
-            ok,
-            says: result.unwrap_or_else(|problem| problem),
+            ok: level != Level::Problem,
+            level,
+            says,
         }
     }
 }
@@ -89,7 +119,7 @@ impl Doctor {
                 app::Telling::new(&settings).map(|_| "key and secrets can be used".to_owned());
             findings.push(Finding::new("security events", key));
         }
-        findings.extend(check_systems(&settings).await?);
+        findings.extend(check_systems(&settings, now).await?);
         let all_well = findings.iter().all(|finding| finding.ok);
         if self.json {
             output::json(&findings);
@@ -98,7 +128,7 @@ impl Doctor {
                 .into_iter()
                 .map(|finding| {
                     vec![
-                        if finding.ok { "ok" } else { "PROBLEM" }.to_owned(),
+                        finding.level.as_str().to_owned(),
                         finding.what,
                         finding.says,
                     ]
@@ -199,14 +229,15 @@ async fn check_events(
     }))
 }
 
-async fn check_systems(settings: &Settings) -> Result<Vec<Finding>, CliError> {
+async fn check_systems(settings: &Settings, now: Timestamp) -> Result<Vec<Finding>, CliError> {
     let systems = app::systems(settings, &app::InForce::new())
         .map_err(|problems| CliError::Configuration(problems.to_string()))?;
     let mut findings = Vec::new();
     for system in systems.iter() {
         eprintln!("reaching {} ...", system.name);
+        let connector = system.connector();
         let says = if system.capabilities.disable || system.capabilities.read_back {
-            match tokio::time::timeout(PATIENCE, system.connector().check()).await {
+            match tokio::time::timeout(PATIENCE, connector.check()).await {
                 Ok(Ok(health)) => Ok(format!("reached: {}", health.product)),
                 Ok(Err(error)) => Err(format!("{error} ({})", error.class)),
                 Err(_) => Err("no answer in time".to_owned()),
@@ -218,6 +249,10 @@ async fn check_systems(settings: &Settings) -> Result<Vec<Finding>, CliError> {
             format!("system {} of {}", system.name, system.practice),
             says,
         ));
+        if let Some(end) = connector.certificate_ends() {
+            let what = format!("certificate of {} of {}", system.name, system.practice);
+            findings.push(expiry::check_certificate_of_a_system(what, end, now));
+        }
     }
     Ok(findings)
 }

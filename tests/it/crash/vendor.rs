@@ -103,6 +103,10 @@ impl Vendor {
         vendor
     }
 
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub fn base_url(&self) -> String {
         format!("http://{}/scim/v2", self.address)
     }

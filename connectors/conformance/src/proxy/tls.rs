@@ -40,6 +40,8 @@ const HANDSHAKE: u8 = 22;
 pub enum TlsManner {
     /// As it should: with a certificate of the authority that is trusted there.
     Trusted,
+    /// The same, with one that ends at the beginning of this year, month and day.
+    Ending(i32, u8, u8),
     /// With one that has expired.
     Expired,
     /// With one that nobody but itself has signed.
@@ -219,17 +221,21 @@ fn authority() -> CertifiedIssuer<'static, KeyPair> {
 
 /// What greets with a certificate; none where it does not come to that.
 fn acceptor(manner: TlsManner, trusted: &CertifiedIssuer<'static, KeyPair>) -> Option<TlsAcceptor> {
-    let (name, until) = match manner {
+    let name = match manner {
         TlsManner::Old(_) | TlsManner::HangsUp => return None,
-        TlsManner::Expired => (NAME, 2021),
-        TlsManner::OfAnotherHost => ("other.example.org", 2099),
-        TlsManner::Trusted | TlsManner::SelfSigned | TlsManner::OfAnotherAuthority => (NAME, 2099),
+        TlsManner::OfAnotherHost => "other.example.org",
+        _ => NAME,
+    };
+    let (year, month, day) = match manner {
+        TlsManner::Ending(year, month, day) => (year, month, day),
+        TlsManner::Expired => (2021, 1, 1),
+        _ => (2099, 1, 1),
     };
     let key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
     params.distinguished_name.push(DnType::CommonName, name);
     params.not_before = date_time_ymd(2020, 1, 1);
-    params.not_after = date_time_ymd(until, 1, 1);
+    params.not_after = date_time_ymd(year, month, day);
     let certificate = match manner {
         TlsManner::SelfSigned => params.self_signed(&key),
         TlsManner::OfAnotherAuthority => params.signed_by(&key, &authority()),

@@ -10,13 +10,13 @@ use super::{
 use crate::{fixture::Fixture, proxy::TlsManner};
 
 /// Over TLS with a certificate of the practice's own authority everything works, so that the other rules
-/// here are about what they say.
+/// here are about what they say. When it ends is told.
 ///
 /// # Errors
-/// If a close does not work there.
+/// If a close does not work there, or the end is not told.
 pub async fn a_certificate_of_the_authority_in_the_settings_is_accepted<F: Fixture>() -> Verdict {
     let (mut stage, subject) = Stage::<F>::with_account().await?;
-    let front = front(&stage, TlsManner::Trusted)?;
+    let front = front(&stage, TlsManner::Ending(2098, 7, 6))?;
     let connector = stage.fixture.connector_at(&front.place());
     stage.connector = connector.ok_or("`connector_at` gives no connector")?;
 
@@ -25,6 +25,11 @@ pub async fn a_certificate_of_the_authority_in_the_settings_is_accepted<F: Fixtu
     must(
         stage.lets_in(&subject).await == Some(false) && front.heard() > 0,
         "a close over TLS did not block",
+    )?;
+    let ends = stage.connector.certificate_ends();
+    must(
+        ends.is_some_and(|ends| ends.to_string() == "2098-07-06T00:00:00Z"),
+        format!("the certificate ends on 2098-07-06, and `certificate_ends` says {ends:?}"),
     )
 }
 

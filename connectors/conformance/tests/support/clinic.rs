@@ -10,6 +10,7 @@ use drawbridge_sdk::{
     Way,
     http::{Answer, Auth, Deadline, Endpoint, EndpointOptions, Method, Request},
 };
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -551,6 +552,10 @@ impl Connector for Clinic {
             }),
             Err(error) => Err(error.after(steps.receipts)),
         }
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.endpoint.certificate_ends()
     }
 }
 

@@ -1,8 +1,14 @@
 //! Where a system is, checked once when the settings are read.
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use reqwest::{Certificate, Client, Method, redirect, retry};
+use jiff::Timestamp;
+use reqwest::{Certificate, Client, Method, Response, redirect, retry, tls::TlsInfo};
 use tokio::time::Instant;
 use url::Url;
 
@@ -13,7 +19,10 @@ use super::{
     request::{Request, Sends},
     resolver::CheckedResolver,
 };
-use crate::connector::{BuildContext, SettingsError};
+use crate::{
+    connector::{BuildContext, SettingsError},
+    tls::not_after,
+};
 
 /// How long an unused connection is kept. Long enough for the steps of one call, too short to meet
 /// a connection the other side has dropped.
@@ -60,6 +69,7 @@ pub(super) struct Inner {
     pub(super) auth: Vec<Auth>,
     pub(super) headers: Vec<(String, String)>,
     call_timeout: Duration,
+    certificate_ends: Mutex<Option<Timestamp>>,
 }
 
 impl Endpoint {
@@ -100,6 +110,7 @@ impl Endpoint {
                 auth,
                 headers: options.headers,
                 call_timeout: context.call_timeout,
+                certificate_ends: Mutex::default(),
             }),
         })
     }
@@ -121,6 +132,13 @@ impl Endpoint {
         self.inner.deadline()
     }
 
+    /// When the certificate ends that was shown with the last answer. `None` before the first one, and
+    /// without TLS.
+    pub fn certificate_ends(&self) -> Option<Timestamp> {
+        let ends = self.inner.certificate_ends.lock();
+        *ends.unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The address as in the settings, without a final `/`.
     pub fn base_url(&self) -> &str {
         &self.inner.base
@@ -138,6 +156,21 @@ impl fmt::Debug for Endpoint {
 impl Inner {
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.call_timeout)
+    }
+
+    /// Notes when the certificate ends that came with an answer.
+    pub(super) fn note_certificate(&self, response: &Response) {
+        let shown = response.extensions().get::<TlsInfo>();
+        let end = shown
+            .and_then(TlsInfo::peer_certificate)
+            .and_then(not_after);
+        if end.is_some() {
+            let mut ends = self
+                .certificate_ends
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *ends = end;
+        }
     }
 }
 
@@ -163,6 +196,7 @@ fn client(
         .referer(false)
         .no_proxy()
         .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .tls_info(true)
         // Less than the whole time, so that "cannot be reached" is told apart from "does not answer".
         .connect_timeout(context.call_timeout / 2)
         .pool_idle_timeout(KEEP_CONNECTION)

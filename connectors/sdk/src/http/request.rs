@@ -192,6 +192,7 @@ impl Request {
             .send()
             .await
             .map_err(|error| self.no_answer(&error))?;
+        self.inner.note_certificate(&response);
         Answer::receive(response, self.sends, &self.step, &self.line(), |text| {
             presented.strip(text)
         })

@@ -11,7 +11,7 @@ const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
 /// `notAfter` of a DER certificate; `None` for what is no certificate.
-pub(super) fn not_after(mut der: &[u8]) -> Option<Timestamp> {
+pub fn not_after(mut der: &[u8]) -> Option<Timestamp> {
     let mut certificate = sequence(&mut der)?;
     let mut fields = sequence(&mut certificate)?;
     if fields.first() == Some(&VERSION) {

@@ -5,6 +5,8 @@
 
 pub mod bridge;
 pub mod checker;
+#[cfg(all(target_os = "linux", feature = "real-systems"))]
+mod disk;
 mod outage;
 #[cfg(feature = "real-systems")]
 mod postgres;

@@ -101,9 +101,7 @@ async fn r11_an_open_lets_nobody_into_an_account_that_is_somebody_elses() {
         id: "id-lee".to_owned(),
         ..FakeAccount::default()
     };
-    let mut ehr = app.system("ehr").state();
-    ehr.accounts.insert("lee".to_owned(), by_hand);
-    drop(ehr);
+    app.system("ehr").add("lee", by_hand);
     app.run_after(A_QUARTER).await;
 
     let failure = door.failure.unwrap();
@@ -157,9 +155,7 @@ async fn r11_a_door_whose_account_another_call_acted_on_is_read_again_and_put_ri
         enabled: true,
         ..FakeAccount::default()
     };
-    let mut ehr = app.system("ehr").state();
-    ehr.accounts.insert(FRONT_DESK.to_owned(), shared);
-    drop(ehr);
+    app.system("ehr").add(FRONT_DESK, shared);
     let lee = app.user_of("lee").await;
 
     let gate = app.system("ehr").hold_next_close();

@@ -26,8 +26,16 @@ pub struct Bridge {
     folder: PathBuf,
     settings: String,
     pub address: SocketAddr,
+    /// The folder where it has a file system of its own, if it has one.
+    small_disk: Option<PathBuf>,
     child: Option<Child>,
 }
+
+/// Mounts a small file system where only this process sees it, puts the database there, and goes on as the
+/// bridge. No right of root is needed.
+#[cfg(feature = "real-systems")]
+const ON_A_SMALL_DISK: &str =
+    r#"mount -t tmpfs -o size=64m tmpfs "$0" && cp "$0"/../bridge.db* "$0"/ && exec "$@""#;
 
 impl Bridge {
     pub fn new(folder: &Path, settings: &str, address: SocketAddr) -> Self {
@@ -35,7 +43,35 @@ impl Bridge {
             folder: folder.to_owned(),
             settings: settings.to_owned(),
             address,
+            small_disk: None,
             child: None,
+        }
+    }
+
+    /// Has it sit on a disk of 64 MB in this folder from its next start on, or on the machine's own.
+    #[cfg(feature = "real-systems")]
+    pub fn sits_on_a_small_disk(&mut self, at: Option<&Path>) {
+        self.small_disk = at.map(Path::to_owned);
+    }
+
+    /// Where others find what it sees at a path, while it runs.
+    #[cfg(feature = "real-systems")]
+    pub fn seen_from_outside(&self, path: &Path) -> PathBuf {
+        let root = format!("/proc/{}/root", self.pid().unwrap());
+        Path::new(&root).join(path.strip_prefix("/").unwrap())
+    }
+
+    fn program(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_drawbridge");
+        match &self.small_disk {
+            #[cfg(feature = "real-systems")]
+            Some(disk) => {
+                let mut command = Command::new("unshare");
+                command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+                command.arg(ON_A_SMALL_DISK).arg(disk).arg(program);
+                command
+            }
+            _ => Command::new(program),
         }
     }
 
@@ -51,7 +87,7 @@ impl Bridge {
             .append(true)
             .open(self.folder.join("bridge.log"))
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_drawbridge"));
+        let mut command = self.program();
         command
             .args(["serve", "--config", &self.settings])
             .current_dir(&self.folder)

@@ -117,6 +117,12 @@ impl FakeSystem {
         self.state().accounts.get(login).cloned()
     }
 
+    /// Somebody at the system makes an account.
+    pub fn add(&self, login: &str, account: FakeAccount) {
+        let mut state = self.state();
+        state.accounts.insert(login.to_owned(), account);
+    }
+
     /// Somebody at the system changes an account behind the bridge's back.
     pub fn enable_behind_our_back(&self, login: &str) {
         self.state()

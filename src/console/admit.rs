@@ -38,8 +38,13 @@ const NOTED_EVERY: Duration = Duration::from_secs(30);
 const FORM_BYTES: usize = 64 * 1024;
 
 /// The most letters of what is typed into a field, as the pages say too. What is signed is kept for good.
-const MOST_LETTERS: [(&str, usize); 4] =
-    [("by", 100), ("name", 100), ("how", 2_000), ("note", 2_000)];
+const MOST_LETTERS: [(&str, usize); 5] = [
+    ("by", 100),
+    ("name", 100),
+    ("email", 254),
+    ("how", 2_000),
+    ("note", 2_000),
+];
 
 /// Says that a page asks for itself again, and nobody did anything.
 const LIVE: &str = "drawbridge-live";
@@ -363,7 +368,8 @@ fn theme(headers: &HeaderMap) -> Theme {
     cookie(headers, "theme").map_or(Theme::AsTheMachine, Theme::from_name)
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// What the browser holds under this name.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

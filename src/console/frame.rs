@@ -191,6 +191,16 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
     notices
 }
 
+/// An address within this console: a page of ours and nobody else's.
+pub(super) fn ours(to: &str) -> Option<&str> {
+    let is_ours = to.starts_with('/')
+        && !to.starts_with("//")
+        && to
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte));
+    is_ours.then_some(to)
+}
+
 /// The first page of a role.
 pub(super) const fn home(role: OfficeRole) -> &'static str {
     if role.may(Action::SeeBoard) {

@@ -3,6 +3,7 @@
 //! - [`routes`]: the one table of what can be asked, and what somebody must be allowed to do for it
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
+//! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
 //! - `frame`, `time`, `words`: what every page shares
 //! - `pages`: one file per page
 //! - `assets`: the style sheet and the scripts
@@ -15,7 +16,10 @@ mod assets;
 mod frame;
 mod live;
 mod pages;
+mod provider;
+mod providers;
 pub mod routes;
+mod seal;
 mod sign_in;
 mod time;
 mod trouble;
@@ -35,14 +39,18 @@ use axum::{
     response::Response,
 };
 use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::OnceCell;
 
+pub use self::providers::Providers;
+use self::seal::Seal;
 use crate::{
+    bearer,
     clock::Clock,
     config::{Settings, SystemSettings, Waits},
     ids::{PracticeName, SourceName, SystemName},
     intake::Intake,
     rounds::lookout::Lookout,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// What the office knows of a practice.
@@ -88,6 +96,9 @@ pub struct Office {
     practices: HashMap<PracticeName, Arc<Practice>>,
     is_https: bool,
     waits: Waits,
+    /// Who may say who somebody is.
+    providers: Arc<Providers>,
+    seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
     tests: Mutex<HashMap<(PracticeName, SystemName), Looked>>,
     /// What the chains were when they were last checked.
@@ -101,6 +112,7 @@ impl Office {
         intake: Intake,
         lookout: Lookout,
         settings: &Settings,
+        providers: Arc<Providers>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let practices = settings.practices.iter().map(|practice| {
@@ -129,9 +141,24 @@ impl Office {
             practices: practices.collect(),
             is_https: settings.is_https,
             waits: settings.limits.waits,
+            providers,
+            seal: OnceCell::new(),
             tests: Mutex::default(),
             chains: Mutex::default(),
         }
+    }
+
+    /// Seals what browsers keep for us.
+    async fn seal(&self) -> Result<&Seal, StoreError> {
+        let no_randomness =
+            || StoreError::Unavailable("this machine has no randomness to give".to_owned());
+        self.seal
+            .get_or_try_init(|| async {
+                let new = bearer::random_hex().map_err(|_| no_randomness())?;
+                let secret = self.store.install_value("console_seal", &new).await?;
+                Seal::of(&secret).ok_or_else(no_randomness)
+            })
+            .await
     }
 
     fn tests(&self) -> MutexGuard<'_, HashMap<(PracticeName, SystemName), Looked>> {

@@ -10,7 +10,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-use super::{Office, admit, assets, live, pages, sign_in};
+use super::{Office, admit, assets, live, pages, provider, sign_in};
 use crate::policy::office::Action;
 
 /// What somebody must be for a route.
@@ -70,6 +70,10 @@ pub fn table() -> Vec<Route> {
         see("/sign-in", Nothing, sign_in::explain),
         see("/sign-in/{link}", Nothing, sign_in::ask),
         act("/sign-in", Nothing, sign_in::let_in),
+        see("/sign-in/with", Nothing, provider::set_out),
+        see("/sign-in/back", Nothing, provider::come_back),
+        act("/sign-in/choose", Nothing, provider::chosen),
+        act("/sign-in/connect", Session, provider::connect),
         act("/sign-out", Session, sign_in::let_out),
         act("/theme", Session, pages::theme),
         see("/live", Session, live::stream),

@@ -82,6 +82,7 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
         "how" => "How it was checked",
         "note" => "Note",
         "name" => "Name",
+        "email" => "E-mail",
         "role" => "Role",
         "days" => "Days",
         "source" => "Source",

@@ -12,7 +12,7 @@
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`]: who may push
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
-//! - [`admins`], [`cases`], [`faces`]: what the console asks
+//! - [`admins`], [`identities`], [`cases`], [`faces`]: what the console asks
 
 pub mod admins;
 pub mod attempts;
@@ -27,6 +27,7 @@ mod dialect;
 pub mod doors;
 pub mod events;
 pub mod faces;
+pub mod identities;
 mod kept_tokens;
 mod line;
 mod lower;

@@ -11,6 +11,7 @@ mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod console_access;
+mod console_sign_in;
 mod console_work;
 #[cfg(unix)]
 mod crash;

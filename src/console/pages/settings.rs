@@ -6,9 +6,10 @@ use askama::Template;
 use axum::{Extension, extract::Path, http::StatusCode, response::Response};
 
 use super::super::{
-    admins::{self, Link, NotInvited, Wish},
+    admins::{self, Guest, Link, NotInvited, Wish},
     admit::Visit,
     frame::{Frame, ok, page, see_other},
+    providers::Offer,
     time::{When, apart},
     trouble::{Answer, Happened},
 };
@@ -36,6 +37,8 @@ struct SettingsPage {
     sources: Vec<String>,
     tokens: Vec<TokenRow>,
     admins: Vec<AdminRow>,
+    /// By which providers people come in.
+    providers: Vec<Offer>,
     roles: Vec<OfficeRole>,
     /// The role that is chosen in the form.
     chosen: &'static str,
@@ -52,6 +55,7 @@ struct SettingsPage {
 #[derive(Debug)]
 struct Asked {
     name: String,
+    email: String,
     known: String,
     is_now: &'static str,
     shall_be: &'static str,
@@ -72,6 +76,9 @@ struct AdminRow {
     name: String,
     role: &'static str,
     may: &'static str,
+    email: String,
+    /// Whether a provider vouches for them by a name it never gives to anybody else.
+    is_connected: bool,
     is_you: bool,
 }
 
@@ -113,8 +120,11 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
     let practice = visit.practice();
     let tokens = tokens_of(visit).await?;
     let admins = visit.office.store.list_admins(&practice.name).await?;
+    let identities = visit.office.store.list_identities(&practice.name).await?;
+    let offers = visit.office.providers.offers(practice.name.as_str());
     let you = &visit.signed_in().session.admin.id;
     Ok(SettingsPage {
+        providers: offers,
         frame: Frame::of(visit, "Settings").await,
         sources: practice.sources.iter().map(ToString::to_string).collect(),
         tokens: tokens.iter().map(|token| token_row(token, visit)).collect(),
@@ -125,6 +135,8 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 name: admin.name.clone(),
                 role: admin.role.as_str(),
                 may: admin.role.in_words(),
+                email: admin.email.clone().unwrap_or_default(),
+                is_connected: identities.iter().any(|(connected, _)| *connected == admin.id),
                 is_you: admin.id == *you,
             })
             .collect(),
@@ -207,9 +219,9 @@ pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) ->
         return Err(Happened::Refused("choose a role".to_owned()));
     };
     let name = visit.form.get("name");
+    let email = visit.form.get("email");
     let wish = Wish {
-        name,
-        role,
+        guest: Guest { name, role, email },
         is_known: visit.form.get("change") == "yes",
         by: &visit.signed_in().session.admin.id,
     };
@@ -217,7 +229,7 @@ pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) ->
     match admins::invite_by_name(store, &visit.caller(), wish, visit.now).await? {
         Ok(link) => Ok(show_link(&visit, link).await),
         Err(NotInvited::Known(known)) => {
-            let asked = asked(name, &known, role);
+            let asked = asked(name, email, &known, role);
             let form = settings(&visit, Some(asked)).await?;
             Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &form))
         }
@@ -225,9 +237,10 @@ pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) ->
     }
 }
 
-fn asked(name: &str, known: &Admin, role: OfficeRole) -> Asked {
+fn asked(name: &str, email: &str, known: &Admin, role: OfficeRole) -> Asked {
     Asked {
         name: name.to_owned(),
+        email: email.to_owned(),
         known: known.name.clone(),
         is_now: known.role.as_str(),
         shall_be: role.as_str(),

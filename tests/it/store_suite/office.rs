@@ -24,6 +24,7 @@ pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &Test
         practice: app.practice(),
         name: "Dana Ruiz".to_owned(),
         role: OfficeRole::Owner,
+        email: Some("dana@elm.example".to_owned()),
     };
     let mut tx = app.begin().await;
     tx.record_admin(&admin);
@@ -40,6 +41,7 @@ pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &Test
         admin: admin.clone(),
         began: now,
         last_active: now,
+        proved: Some(now),
     });
     tx.commit().await.unwrap();
 

@@ -10,6 +10,8 @@ mod brake;
 mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+#[cfg(feature = "real-systems")]
+mod canaille_signs_in;
 mod console_access;
 mod console_sign_in;
 mod console_work;

@@ -170,6 +170,7 @@ impl Dialect {
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
             ("access", include_str!("migrations/access.sql")),
+            ("token use", include_str!("migrations/token_use.sql")),
         ];
         (1..)
             .zip(steps)

@@ -10,7 +10,7 @@
 //! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
-//! - [`tokens`]: who may push
+//! - [`tokens`], [`token_uses`]: who may push, and who did last
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
 //! - [`admins`], [`identities`], [`cases`], [`faces`]: what the console asks
 
@@ -41,6 +41,7 @@ mod row;
 pub mod search;
 pub mod second_ledger;
 mod statement;
+pub mod token_uses;
 pub mod tokens;
 #[cfg(test)]
 mod upgrade;
@@ -174,6 +175,7 @@ pub struct Store {
     writer: Arc<Writer>,
     bookmarks: Arc<bookmarks::Bookmarks>,
     tokens: Arc<KeptTokens>,
+    doorbell: Arc<token_uses::Doorbell>,
     /// Whether the last change could not be written.
     is_in_trouble: Arc<AtomicBool>,
     ballast: Arc<OnceLock<Ballast>>,
@@ -195,6 +197,7 @@ impl Store {
             writer: Arc::default(),
             bookmarks: Arc::default(),
             tokens: Arc::default(),
+            doorbell: Arc::default(),
             is_in_trouble: Arc::default(),
             ballast: Arc::default(),
         };

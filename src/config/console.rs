@@ -14,8 +14,7 @@ const LONGEST_FRESH: Duration = Duration::from_secs(3_600);
 pub(super) fn console(section: &Section<'_>) -> Console {
     let fresh_for = section.need_at::<Duration>("fresh_for");
     if fresh_for.get_ref().is_zero() || *fresh_for.get_ref() > LONGEST_FRESH {
-        let text =
-            "`fresh_for` must be more than nothing and at most an hour: write for example \"5 min\"";
+        let text = "`fresh_for` must be more than nothing and at most an hour: write for example \"5 min\"";
         section.note(&fresh_for.span(), text.to_owned());
     }
     Console {
@@ -100,8 +99,7 @@ mod tests {
     #[test]
     fn signing_in_by_a_provider_needs_the_address_of_the_console() {
         let found = problems(PROVIDER);
-        let with_address =
-            format!("[console]\nurl = \"https://bridge.elm.example/\"\n{PROVIDER}");
+        let with_address = format!("[console]\nurl = \"https://bridge.elm.example/\"\n{PROVIDER}");
 
         let settings = load(&with_address, "").unwrap();
 
@@ -157,7 +155,9 @@ mod tests {
         let found = problems(&text);
 
         assert!(
-            found.iter().any(|(_, text)| text.contains("`client_secret` must be"))
+            found
+                .iter()
+                .any(|(_, text)| text.contains("`client_secret` must be"))
                 && !found.iter().any(|(_, text)| text.contains("hunter2")),
             "{found:?}"
         );

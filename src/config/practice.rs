@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Brake, Practice, Problem, Source, SystemSettings, console::oidc, events::subscriber, roles_file,
-    section::Section, system::system, value::Value as _,
+    Brake, Practice, Problem, Source, SystemSettings, console::oidc, events::subscriber,
+    roles_file, section::Section, system::system, value::Value as _,
 };
 use crate::policy::Roles;
 

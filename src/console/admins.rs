@@ -182,9 +182,11 @@ fn usable(guest: Guest<'_>) -> Result<Guest<'_>, String> {
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !b"<>\"',;".contains(&byte));
     if !email.is_empty() && !(is_address && is_plain) {
-        return Err("write the e-mail address as the identity provider has it, for example \
+        return Err(
+            "write the e-mail address as the identity provider has it, for example \
                     dana@elm.example, or leave it out"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(Guest {
         name,
@@ -418,7 +420,7 @@ pub(super) async fn prove(
     if !is_known_as(&mut tx, admin, identity).await? {
         return Ok(false);
     }
-    tx.prove_session(&session.id);
+    tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
     let how = json!({"by": "provider"});
     record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
     tx.commit().await?;

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{admit::Visit, assets, words};
+use super::{admit::Visit, assets, stay, words};
 use crate::policy::office::{Action, OfficeRole};
 
 /// A way to another page.
@@ -37,6 +37,8 @@ pub(super) struct Who {
     pub(super) name: String,
     pub(super) role: &'static str,
     pub(super) csrf: String,
+    /// How many seconds they stay signed in if they press nothing, and at most.
+    pub(super) left: (u64, u64),
 }
 
 /// What stands around a page.
@@ -100,6 +102,7 @@ impl Frame {
                 name: someone.session.admin.name.clone(),
                 role: someone.session.admin.role.as_str(),
                 csrf: someone.csrf.clone(),
+                left: stay::left(someone, visit.now),
             }),
             ways: Vec::new(),
             notices: Vec::new(),

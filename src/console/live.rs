@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
+    http::StatusCode,
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -27,9 +28,15 @@ pub(super) async fn stream(
     Extension(visit): Extension<Arc<Visit>>,
     Extension(Stopping(stop)): Extension<Stopping>,
 ) -> Response {
+    // A page without a stream asks for itself now and then.
+    let Some(listening) = visit.office.listeners.admit(visit.signed_in()) else {
+        return StatusCode::TOO_MANY_REQUESTS.into_response();
+    };
     let until = Instant::now() + STREAM_FOR;
     let begin = (visit, None::<i64>);
     let changes = stream::unfold(begin, move |(visit, known)| {
+        // Its place is taken for as long as the stream goes on.
+        let _ = &listening;
         let stop = stop.clone();
         async move {
             loop {

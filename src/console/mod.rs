@@ -4,6 +4,7 @@
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
 //! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
+//! - `kept`, `stay`: forms that wait until somebody proves who they are, and how long they stay signed in
 //! - `frame`, `time`, `words`: what every page shares
 //! - `pages`: one file per page
 //! - `assets`: the style sheet and the scripts
@@ -14,6 +15,7 @@ pub mod admins;
 mod admit;
 mod assets;
 mod frame;
+mod kept;
 mod live;
 mod pages;
 mod provider;
@@ -21,6 +23,7 @@ mod providers;
 pub mod routes;
 mod seal;
 mod sign_in;
+mod stay;
 mod time;
 mod trouble;
 mod words;
@@ -98,6 +101,9 @@ pub struct Office {
     waits: Waits,
     /// Who may say who somebody is.
     providers: Arc<Providers>,
+    /// How long somebody who proved who they are is not asked again.
+    fresh_for: Duration,
+    listeners: stay::Listeners,
     seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
     tests: Mutex<HashMap<(PracticeName, SystemName), Looked>>,
@@ -142,6 +148,8 @@ impl Office {
             is_https: settings.is_https,
             waits: settings.limits.waits,
             providers,
+            fresh_for: settings.console.fresh_for,
+            listeners: stay::Listeners::default(),
             seal: OnceCell::new(),
             tests: Mutex::default(),
             chains: Mutex::default(),

@@ -17,7 +17,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{
     Office, admins,
-    admit::{Visit, cookie, hold},
+    admit::{Visit, cookie, hold, is_proved},
     frame::{self, Frame, ok, ours, see_other},
     providers::{Providers, Which},
     sign_in::{self, with_cookie},
@@ -35,9 +35,6 @@ const BACK_WITHIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long somebody may take to choose a practice, or to say yes.
 const CHOOSE_WITHIN: Duration = Duration::from_secs(5 * 60);
-
-/// How far the provider's clock may be from ours.
-const OFF: Duration = Duration::from_secs(60);
 
 /// What is kept in a browser meanwhile, and under which name.
 const GOING: &str = "going";
@@ -87,8 +84,9 @@ pub(super) async fn set_out(Extension(visit): Extension<Arc<Visit>>) -> Answer {
         ("connecting", Some(_)) => For::Connecting,
         _ => For::SignIn,
     };
-    // Whoever connects proves at that moment that both are theirs.
-    match provider.set_out(what_for != For::SignIn).await {
+    // Whoever connects proves as well that both are theirs. Half of the time is left for what they came for.
+    let within = (what_for != For::SignIn).then_some(office.fresh_for / 2);
+    match provider.set_out(within).await {
         Ok(SetOut {
             url,
             state,
@@ -168,9 +166,7 @@ async fn take_in(visit: &Visit, going: Going) -> Result<Response, Happened> {
 }
 
 async fn arrive(visit: &Visit, going: Going, identity: Identity) -> Result<Response, Happened> {
-    let is_new = identity
-        .proved
-        .is_some_and(|proved| clock::after(proved, OFF) >= going.since);
+    let is_new = is_proved(visit, identity.proved);
     if going.what_for != For::SignIn && !is_new {
         return Ok(refuse(
             visit,
@@ -226,7 +222,10 @@ async fn admins_of(visit: &Visit, vouched: &Vouched) -> Result<Vec<Admin>, Store
         email,
         ..
     } = &vouched.identity;
-    let mut admins = office.store.find_admins_by_identity(issuer, subject).await?;
+    let mut admins = office
+        .store
+        .find_admins_by_identity(issuer, subject)
+        .await?;
     if let Some(email) = email {
         let by_email = office.store.find_admins_by_email(issuer, email).await?;
         let known: Vec<_> = admins.iter().map(|admin| admin.practice.clone()).collect();

@@ -14,6 +14,7 @@ use super::{
     admins,
     admit::{Visit, hold, let_go},
     frame::{self, Frame, ours, page, see_other},
+    kept,
     providers::Offer,
     trouble::Answer,
 };
@@ -51,11 +52,16 @@ pub(super) fn explained(visit: &Visit, status: StatusCode, problem: &str) -> Res
 
 /// Where somebody who just came in goes.
 pub(super) async fn waiting_for(
-    _visit: &Visit,
+    visit: &Visit,
     admin: &Admin,
     next: &str,
 ) -> Result<String, StoreError> {
-    Ok(ours(next).unwrap_or_else(|| frame::home(admin.role)).to_owned())
+    if let Some(place) = kept::find_waiting(visit, admin).await? {
+        return Ok(place);
+    }
+    Ok(ours(next)
+        .unwrap_or_else(|| frame::home(admin.role))
+        .to_owned())
 }
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! A code for a token, by the `oauth2` crate over our own client and so by its rules.
 
-use std::{borrow::Cow, pin::Pin};
+use std::{borrow::Cow, pin::Pin, time::Duration};
 
 use drawbridge_sdk::{CallError, http::Method};
 use oauth2::{
@@ -48,8 +48,9 @@ type Client = oauth2::Client<
 >;
 
 fn client(provider: &Provider, known: &Known) -> Result<Client, OidcError> {
-    let wrong =
-        || OidcError::Provider("an address of the provider cannot be used: check `issuer`".to_owned());
+    let wrong = || {
+        OidcError::Provider("an address of the provider cannot be used: check `issuer`".to_owned())
+    };
     let url = |endpoint: &Endpoint| Url::parse(endpoint.base_url()).map_err(|_| wrong());
     let back = RedirectUrl::new(provider.back.clone()).map_err(|_| wrong())?;
     let mut client = oauth2::Client::new(ClientId::new(provider.settings.client_id.clone()))
@@ -75,7 +76,7 @@ pub(super) fn set_out(
     provider: &Provider,
     known: &Known,
     nonce: String,
-    anew: bool,
+    within: Option<Duration>,
 ) -> Result<SetOut, OidcError> {
     let client = client(provider, known)?;
     let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
@@ -86,11 +87,11 @@ pub(super) fn set_out(
         .add_scopes(scopes)
         .set_pkce_challenge(challenge)
         .add_extra_param("nonce", nonce.clone());
-    if anew {
-        // Both: some providers know the one and some the other, and whether it helped is in the token.
+    if let Some(within) = within {
+        // Both: some providers know the one and some the other. Not 0: it has some ask for ever.
         request = request
             .add_extra_param("prompt", "login")
-            .add_extra_param("max_age", "0");
+            .add_extra_param("max_age", within.as_secs().max(1).to_string());
     }
     let (url, state) = request.url();
     Ok(SetOut {
@@ -164,9 +165,16 @@ impl Wire {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, CallError> {
         let (parts, body) = request.into_parts();
         let kind = "application/x-www-form-urlencoded";
-        let mut request = self.0.read("exchange the code", Method::POST, "").body(kind, body);
+        let mut request = self
+            .0
+            .read("exchange the code", Method::POST, "")
+            .body(kind, body);
         for name in ["accept", "authorization"] {
-            if let Some(value) = parts.headers.get(name).and_then(|value| value.to_str().ok()) {
+            if let Some(value) = parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+            {
                 request = request.header(name, value);
             }
         }

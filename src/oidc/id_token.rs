@@ -81,10 +81,7 @@ impl Claims {
 
     /// When the person last proved to the provider who they are.
     pub(super) fn proved(&self) -> Option<Timestamp> {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "a time beyond all calendars is cut, and then is none"
-        )]
+        // A time beyond all calendars is cut, and then is none.
         let second = self.auth_time? as i64;
         Timestamp::from_second(second).ok()
     }
@@ -107,11 +104,12 @@ pub(super) fn knows_key(token: &str, keys: &[Jwk]) -> bool {
 }
 
 fn fitting<'a>(header: &'a Header, keys: &'a [Jwk]) -> impl Iterator<Item = &'a Jwk> {
-    keys.iter().filter(|key| match (&header.kid, &key.common.key_id) {
-        (Some(named), Some(id)) => named == id,
-        (Some(_), None) => false,
-        (None, _) => true,
-    })
+    keys.iter()
+        .filter(|key| match (&header.kid, &key.common.key_id) {
+            (Some(named), Some(id)) => named == id,
+            (Some(_), None) => false,
+            (None, _) => true,
+        })
 }
 
 /// Checks a token.
@@ -123,7 +121,8 @@ pub(super) fn check(
     keys: &[Jwk],
     expected: &Expected<'_>,
 ) -> Result<Claims, &'static str> {
-    let header = decode_header(token).map_err(|_| "the token is not one, or of an algorithm that is not taken")?;
+    let header = decode_header(token)
+        .map_err(|_| "the token is not one, or of an algorithm that is not taken")?;
     if !ALGORITHMS.contains(&header.alg) {
         return Err("the token is signed by an algorithm that is not taken");
     }
@@ -148,11 +147,8 @@ pub(super) fn check(
     Ok(claims)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "seconds since 1970 are whole in a float for longer than anybody waits"
-)]
 fn says(claims: &Claims, expected: &Expected<'_>) -> Result<(), &'static str> {
+    // JSON knows no number that is none.
     let now = expected.now.as_second() as f64;
     let off = OFF as f64;
     if claims.iss != expected.issuer {
@@ -172,14 +168,16 @@ fn says(claims: &Claims, expected: &Expected<'_>) -> Result<(), &'static str> {
         Some(party) if party != expected.client_id => {
             return Err("the token was asked for by somebody else");
         }
-        None if others => return Err("the token is for several, and does not say who asked for it"),
+        None if others => {
+            return Err("the token is for several, and does not say who asked for it");
+        }
         _ => {}
     }
-    // Written so that a number that is none is refused.
-    if !(claims.exp > now - off) {
+    if claims.exp <= now - off {
         return Err("the token is over");
     }
-    if !(claims.iat <= now + off) || claims.nbf.is_some_and(|from| !(from <= now + off)) {
+    let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+    if begins > now + off {
         return Err("the token is of later than now: one of the two clocks is wrong");
     }
     let nonce = claims.nonce.as_deref().unwrap_or_default();

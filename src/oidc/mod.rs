@@ -163,16 +163,17 @@ impl Provider {
         &self.settings.issuer
     }
 
-    /// Where to send a browser, and what it must bring back. `anew` has the person prove who they are even if
-    /// the provider knows them already.
+    /// Where to send a browser, and what it must bring back. `within` has the person prove who they are unless they
+    /// did so within that time, as far as the provider does what it is asked: whether it did is in the token.
     ///
     /// # Errors
     /// When the provider cannot be asked where that is.
-    pub async fn set_out(&self, anew: bool) -> Result<SetOut, OidcError> {
+    pub async fn set_out(&self, within: Option<Duration>) -> Result<SetOut, OidcError> {
         let known = self.known().await?;
-        let nonce = bearer::random_hex()
-            .map_err(|_| OidcError::Provider("this machine has no randomness to give".to_owned()))?;
-        exchange::set_out(self, &known, nonce, anew)
+        let nonce = bearer::random_hex().map_err(|_| {
+            OidcError::Provider("this machine has no randomness to give".to_owned())
+        })?;
+        exchange::set_out(self, &known, nonce, within)
     }
 
     /// Whom the provider vouches for, by the code it gave the browser.

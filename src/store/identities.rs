@@ -163,12 +163,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn drop_kept_form(&self, admin: &Admin, id: &str) -> Result<(), StoreError> {
-        let statement = Statement::new(
-            "DELETE FROM kept_form WHERE practice = $1 AND admin = $2 AND id = $3",
-        )
-        .bind(admin.practice.as_str())
-        .bind(admin.id.as_str())
-        .bind(id);
+        let statement =
+            Statement::new("DELETE FROM kept_form WHERE practice = $1 AND admin = $2 AND id = $3")
+                .bind(admin.practice.as_str())
+                .bind(admin.id.as_str())
+                .bind(id);
         self.run_alone(statement).await?;
         Ok(())
     }
@@ -237,14 +236,15 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Notes that whoever is signed in just proved who they are.
-    pub fn prove_session(&mut self, session: &str) {
+    /// Notes when whoever is signed in proved who they are.
+    pub fn prove_session(&mut self, session: &str, proved: Timestamp) {
         let statement = Statement::new(
-            "UPDATE admin_session SET proved = $1, last_active = $1 WHERE id = $2 AND practice = $3 AND ended IS NULL",
+            "UPDATE admin_session SET proved = $1, last_active = $4 WHERE id = $2 AND practice = $3 AND ended IS NULL",
         )
-        .bind(clock::to_text(self.now()))
+        .bind(clock::to_text(proved))
         .bind(session)
-        .bind(self.practice().as_str());
+        .bind(self.practice().as_str())
+        .bind(clock::to_text(self.now()));
         self.later(statement);
     }
 

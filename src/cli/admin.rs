@@ -47,7 +47,12 @@ pub struct Invite {
     #[arg(long, value_name = "ROLE", value_parser = parse_role)]
     role: OfficeRole,
     /// The address their identity provider has of them, to come in by it from then on
-    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "",
+        hide_default_value = true
+    )]
     email: String,
     /// The address people reach the console at; without it, that of the settings, or the one the server listens on
     #[arg(long, value_name = "URL")]

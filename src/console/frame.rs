@@ -58,6 +58,10 @@ pub(super) struct Frame {
     pub(super) path: String,
     /// Whether the page asks for itself again when something happened.
     pub(super) is_live: bool,
+    /// Where it hears of that.
+    pub(super) stream: String,
+    /// How often it asks without scripts, in seconds.
+    pub(super) refresh: u32,
     pub(super) style: &'static str,
     pub(super) script: &'static str,
     pub(super) htmx: &'static str,
@@ -111,6 +115,8 @@ impl Frame {
             finds_people: visit.may(Action::SeePeople),
             path: visit.path.clone(),
             is_live: false,
+            stream: "/live".to_owned(),
+            refresh: 30,
             style: assets::style(),
             script: assets::script(),
             htmx: assets::htmx(),

@@ -103,6 +103,8 @@ pub struct Office {
     providers: Arc<Providers>,
     /// How long somebody who proved who they are is not asked again.
     fresh_for: Duration,
+    /// Where people reach the console, and identity providers the front door.
+    url: String,
     listeners: stay::Listeners,
     seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
@@ -149,6 +151,10 @@ impl Office {
             waits: settings.limits.waits,
             providers,
             fresh_for: settings.console.fresh_for,
+            url: settings.console.url.clone().unwrap_or_else(|| {
+                let scheme = if settings.is_https { "https" } else { "http" };
+                format!("{scheme}://{}", settings.listen)
+            }),
             listeners: stay::Listeners::default(),
             seal: OnceCell::new(),
             tests: Mutex::default(),

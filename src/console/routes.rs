@@ -169,15 +169,27 @@ pub fn table() -> Vec<Route> {
         act(
             "/settings/tokens",
             Right(A::ManageTokens),
-            pages::settings::make_token,
+            pages::tokens::make,
         )
         .with_proof(),
         act(
             "/settings/tokens/{token}/revoke",
             Right(A::ManageTokens),
-            pages::settings::revoke_token,
+            pages::tokens::revoke,
         )
         .with_proof(),
+        act(
+            "/settings/tokens/{token}/replace",
+            Right(A::ManageTokens),
+            pages::tokens::replace,
+        )
+        .with_proof(),
+        see(
+            "/settings/tokens/{token}/first",
+            Right(A::SeeSettings),
+            pages::tokens::wait,
+        ),
+        see("/start", Right(A::SeeSettings), pages::start::show),
         act(
             "/settings/admins",
             Right(A::ManageAdmins),

@@ -85,6 +85,7 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
         "email" => "E-mail",
         "role" => "Role",
         "days" => "Days",
+        "overlap" => "Days for which the one before works",
         "source" => "Source",
         _ => return None,
     })

@@ -184,7 +184,9 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tested" => "The system was asked; its answer is below.".to_owned(),
         "checked" => "The whole chain was checked; the result is below.".to_owned(),
         "revoked" => "The token stopped working.".to_owned(),
-        "connected" => "From now on you come in by your identity provider. Links go on working.".to_owned(),
+        "connected" => {
+            "From now on you come in by your identity provider. Links go on working.".to_owned()
+        }
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
         _ => return None,
     })
@@ -286,6 +288,11 @@ pub(super) fn tell(record: &Value) -> Told {
             "key",
             "busy",
             format!("Token made for {}", detail("source")),
+        ),
+        "token.ends" => (
+            "key",
+            "warn",
+            "Token is being replaced; it works on for a while".to_owned(),
         ),
         "token.revoked" => ("key", "warn", "Token revoked".to_owned()),
         "admin.invited" => (

@@ -118,7 +118,8 @@ impl Store {
         .transpose()
     }
 
-    /// The session with this id that was not ended; `None` also when its admin was sent away.
+    /// The session with this id that was not ended; `None` also when its admin was sent away, or left the practice
+    /// after it began: whose address the identity provider disabled is out here too.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -126,7 +127,10 @@ impl Store {
         let statement = Statement::new(
             "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, email, began, last_active, proved
              FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
-             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL",
+             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
+                 WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
+                     AND p.departed_at >= s.began)",
         )
         .bind(id);
         let row = self.row(statement).await?;

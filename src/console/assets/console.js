@@ -40,7 +40,7 @@
 
   function listen() {
     if (stream || !byId("live") || document.hidden) return;
-    stream = new EventSource("/live");
+    stream = new EventSource(byId("live").dataset.stream);
     stream.addEventListener("stands", (event) => {
       if (known !== null && known !== event.data) refresh();
       known = event.data;

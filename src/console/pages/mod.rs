@@ -10,7 +10,9 @@ pub(super) mod people;
 pub(super) mod person;
 pub(super) mod returns;
 pub(super) mod settings;
+pub(super) mod start;
 pub(super) mod systems;
+pub(super) mod tokens;
 
 use std::sync::Arc;
 
@@ -161,9 +163,7 @@ async fn held_people(
 
 /// Where a form came from, if that is a page of ours.
 fn back(visit: &Visit, otherwise: &str) -> String {
-    ours(visit.form.get("back"))
-        .unwrap_or(otherwise)
-        .to_owned()
+    ours(visit.form.get("back")).unwrap_or(otherwise).to_owned()
 }
 
 /// Light or dark.

@@ -1,34 +1,25 @@
 //! Settings: who tells the bridge about people, with which tokens, and who may come in here.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, extract::Path, http::StatusCode, response::Response};
 
-use super::super::{
-    admins::{self, Guest, Link, NotInvited, Wish},
-    admit::Visit,
-    frame::{Frame, ok, page, see_other},
-    providers::Offer,
-    time::{When, apart},
-    trouble::{Answer, Happened},
+use super::{
+    super::{
+        admins::{self, Guest, Link, NotInvited, Wish},
+        admit::Visit,
+        frame::{Frame, ok, page, see_other},
+        providers::Offer,
+        trouble::{Answer, Happened},
+    },
+    tokens::{self, TokenRow},
 };
 use crate::{
-    clock,
-    ids::{AdminId, TokenId},
-    intake::tokens,
+    ids::AdminId,
     policy::office::{Action, OfficeRole},
-    store::{StoredToken, admins::Admin},
+    store::admins::Admin,
 };
-
-/// How long a token works if nobody says otherwise, in days.
-const DAYS: u32 = 180;
-
-/// The longest it may.
-const MOST_DAYS: u32 = 3_650;
-
-/// When it is time to make the next one.
-const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -43,6 +34,7 @@ struct SettingsPage {
     /// The role that is chosen in the form.
     chosen: &'static str,
     days: u32,
+    overlap: u32,
     may_make_tokens: bool,
     may_manage_admins: bool,
     close_within: String,
@@ -62,15 +54,6 @@ struct Asked {
 }
 
 #[derive(Debug)]
-struct TokenRow {
-    id: String,
-    source: String,
-    expires: When,
-    state: (&'static str, &'static str, &'static str),
-    works: bool,
-}
-
-#[derive(Debug)]
 struct AdminRow {
     id: String,
     name: String,
@@ -82,35 +65,6 @@ struct AdminRow {
     is_you: bool,
 }
 
-fn token_row(token: &StoredToken, visit: &Visit) -> TokenRow {
-    let left = clock::between(visit.now, token.expires);
-    let state = if token.revoked {
-        ("cross", "revoked", "idle")
-    } else if left.is_zero() {
-        ("cross", "expired", "bad")
-    } else if left < EXPIRES_SOON {
-        ("alert", "expires soon", "warn")
-    } else {
-        ("check", "works", "good")
-    };
-    TokenRow {
-        id: token.id.to_string(),
-        source: token.source.to_string(),
-        expires: When::new(token.expires, visit),
-        works: !token.revoked && !left.is_zero(),
-        state,
-    }
-}
-
-async fn tokens_of(visit: &Visit) -> Result<Vec<StoredToken>, Happened> {
-    let all = visit.office.store.list_tokens().await?;
-    let practice = &visit.practice().name;
-    Ok(all
-        .into_iter()
-        .filter(|token| token.practice == *practice)
-        .collect())
-}
-
 /// The page.
 pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
     Ok(ok(&settings(&visit, None).await?))
@@ -118,7 +72,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
 
 async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, Happened> {
     let practice = visit.practice();
-    let tokens = tokens_of(visit).await?;
+    let tokens = tokens::rows(visit).await?;
     let admins = visit.office.store.list_admins(&practice.name).await?;
     let identities = visit.office.store.list_identities(&practice.name).await?;
     let offers = visit.office.providers.offers(practice.name.as_str());
@@ -127,7 +81,7 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
         providers: offers,
         frame: Frame::of(visit, "Settings").await,
         sources: practice.sources.iter().map(ToString::to_string).collect(),
-        tokens: tokens.iter().map(|token| token_row(token, visit)).collect(),
+        tokens,
         admins: admins
             .iter()
             .map(|admin| AdminRow {
@@ -136,13 +90,16 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 role: admin.role.as_str(),
                 may: admin.role.in_words(),
                 email: admin.email.clone().unwrap_or_default(),
-                is_connected: identities.iter().any(|(connected, _)| *connected == admin.id),
+                is_connected: identities
+                    .iter()
+                    .any(|(connected, _)| *connected == admin.id),
                 is_you: admin.id == *you,
             })
             .collect(),
         roles: OfficeRole::ALL.to_vec(),
         chosen: asked.as_ref().map_or("admin", |asked| asked.shall_be),
-        days: DAYS,
+        days: tokens::DAYS,
+        overlap: tokens::OVERLAP_DAYS,
         may_make_tokens: visit.may(Action::ManageTokens),
         may_manage_admins: visit.may(Action::ManageAdmins),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),
@@ -160,57 +117,6 @@ struct Secret {
     label: &'static str,
     secret: String,
     next: &'static str,
-}
-
-/// Makes a token and shows it, once.
-pub(in super::super) async fn make_token(Extension(visit): Extension<Arc<Visit>>) -> Answer {
-    let source = visit.form.get("source");
-    let practice = visit.practice();
-    let Some(source) = practice
-        .sources
-        .iter()
-        .find(|known| known.as_str() == source)
-    else {
-        return Err(Happened::Refused(
-            "choose a source: the settings file names them".to_owned(),
-        ));
-    };
-    let days: u32 = visit.form.get("days").parse().unwrap_or_default();
-    if !(1..=MOST_DAYS).contains(&days) {
-        return Err(Happened::Refused(format!(
-            "write for how many days it shall work: 1 to {MOST_DAYS}"
-        )));
-    }
-    let lifetime = Duration::from_secs(u64::from(days) * 24 * 3_600);
-    let expires = clock::after(visit.now, lifetime);
-    let (token, stored) = tokens::new_token(&practice.name, source, expires)
-        .map_err(|error| Happened::NoArchive(error.to_string()))?;
-    tokens::record(&visit.office.store, &visit.caller(), &stored, visit.now).await?;
-    Ok(ok(&Secret {
-        frame: Frame::of(&visit, "New token").await,
-        heading: format!("A new token for {source}"),
-        text: format!(
-            "It works for {}. It is shown now and never again: paste it into the identity provider as its secret token.",
-            apart(visit.now, expires)
-        ),
-        label: "The token",
-        secret: token,
-        next: "Two tokens of one source work side by side: revoke the old one once this one is in use.",
-    }))
-}
-
-/// Makes a token stop working.
-pub(in super::super) async fn revoke_token(
-    Extension(visit): Extension<Arc<Visit>>,
-    Path(token): Path<String>,
-) -> Result<Response, Happened> {
-    let id = TokenId::from(token);
-    let known = tokens_of(&visit).await?;
-    if !known.iter().any(|token| token.id == id) {
-        return Err(Happened::NotThere);
-    }
-    tokens::revoke(&visit.office.store, &visit.caller(), &id, visit.now).await?;
-    Ok(see_other("/settings?said=revoked"))
 }
 
 /// Makes a link for somebody who is not here yet; for who is, only if the form says that they are meant.

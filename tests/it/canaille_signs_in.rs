@@ -24,6 +24,8 @@ struct House {
     canaille: RealSystem,
     folder: TempDir,
     console: String,
+    /// The id of the token that Canaille pushes with.
+    token: String,
     server: Child,
 }
 
@@ -38,7 +40,14 @@ impl House {
         let practice = "[[practice]]\nname = \"elm\"\ntitle = \"Elm Street\"\n[[practice.source]]\nname = \"canaille\"\n";
         write("practice.toml", &format!("{begins}{practice}"));
         write("client-secret", CLIENT_SECRET);
-        let make_token = ["token", "create", "--practice", "elm", "--source", "canaille"];
+        let make_token = [
+            "token",
+            "create",
+            "--practice",
+            "elm",
+            "--source",
+            "canaille",
+        ];
         let token = drawbridge(folder.path(), &make_token);
         let console = format!("http://127.0.0.1:{port}");
         let push_url = format!("{console}/scim/v2");
@@ -49,7 +58,7 @@ impl House {
         write(
             "practice.toml",
             &format!(
-                "{begins}[console]\nurl = \"{console}\"\n[console.oidc]\ntitle = \"Canaille\"\nissuer = \"{}\"\n\
+                "{begins}[console]\nurl = \"{console}\"\nfresh_for = \"5 s\"\n[console.oidc]\ntitle = \"Canaille\"\nissuer = \"{}\"\n\
                  client_id = \"console\"\nclient_secret = {{ file = \"client-secret\" }}\ntrust_email = true\n\
                  allow_plain_http = true\n{practice}",
                 canaille.var("URL")
@@ -70,6 +79,7 @@ impl House {
             canaille,
             folder,
             console,
+            token: token.split('_').nth(2).expect("an id").to_owned(),
             server,
         };
         house.register_the_console();
@@ -199,12 +209,18 @@ impl Visitor {
         let mut form = form;
         for _ in 0..12 {
             let port = at.port().expect("a port");
-            let method = if form.is_some() { Method::POST } else { Method::GET };
+            let method = if form.is_some() {
+                Method::POST
+            } else {
+                Method::GET
+            };
             let mut request = self.client.request(method, at.clone());
             let cookies: Vec<String> = {
                 let kept = self.cookies.lock().expect("cookies");
                 let of_host = kept.iter().filter(|((host, _), _)| *host == port);
-                of_host.map(|((_, name), value)| format!("{name}={value}")).collect()
+                of_host
+                    .map(|((_, name), value)| format!("{name}={value}"))
+                    .collect()
             };
             if !cookies.is_empty() {
                 request = request.header("cookie", cookies.join("; "));
@@ -255,27 +271,146 @@ async fn canaille_signs_in_whoever_was_invited_and_nobody_else() {
     let house = House::start();
     house.hire("dana");
     house.hire("mallory");
-    let invite = ["admin", "invite", "--name", "Dana Ruiz", "--role", "owner", "--email", "dana@example.org"];
+    let invite = [
+        "admin",
+        "invite",
+        "--name",
+        "Dana Ruiz",
+        "--role",
+        "owner",
+        "--email",
+        "dana@example.org",
+    ];
     drawbridge(house.folder.path(), &invite);
     let (dana, mallory) = (Visitor::new(), Visitor::new());
 
     let door = dana.go(&format!("{}/sign-in", house.console)).await;
-    let there = dana.go(&format!("{}/sign-in/with?next=/people", house.console)).await;
-    let is_there = house.canaille.var("URL").contains(&there.at.authority().to_owned());
+    let there = dana
+        .go(&format!("{}/sign-in/with?next=/people", house.console))
+        .await;
+    let is_there = house
+        .canaille
+        .var("URL")
+        .contains(&there.at.authority().to_owned());
     let inside = dana.sign_in_there(there, "dana").await;
     let there = mallory.go(&format!("{}/sign-in/with", house.console)).await;
     let outside = mallory.sign_in_there(there, "mallory").await;
 
     assert!(door.text.contains("Sign in by Canaille"));
     assert!(is_there);
-    assert_eq!(inside.status, StatusCode::OK, "{}\n{}", inside.text, house.log());
+    assert_eq!(
+        inside.status,
+        StatusCode::OK,
+        "{}\n{}",
+        inside.text,
+        house.log()
+    );
     assert_eq!(inside.at.as_str(), format!("{}/people", house.console));
-    assert!(inside.text.contains("Dana Ruiz") && inside.text.contains("dana@example.org"));
+    assert!(inside.text.contains("Dana Ruiz") && inside.text.contains("mallory"));
     assert_eq!(outside.status, StatusCode::FORBIDDEN, "{}", house.log());
     assert_eq!(outside.at.path(), "/sign-in/back");
     let board = mallory.go(&house.console).await;
     assert_eq!(board.status, StatusCode::UNAUTHORIZED);
-    for secret in [PASSWORD, CLIENT_SECRET, "dana@example.org", "mallory@example.org"] {
+    for secret in [
+        PASSWORD,
+        CLIENT_SECRET,
+        "dana@example.org",
+        "mallory@example.org",
+    ] {
         assert!(!house.log().contains(secret), "{secret} is in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn canaille_asks_anew_before_evidence_is_taken_away() {
+    let house = House::start();
+    house.hire("dana");
+    let invite = [
+        "admin",
+        "invite",
+        "--name",
+        "Dana Ruiz",
+        "--role",
+        "owner",
+        "--email",
+        "dana@example.org",
+    ];
+    drawbridge(house.folder.path(), &invite);
+    let dana = Visitor::new();
+    let there = dana
+        .go(&format!("{}/sign-in/with?next=/people", house.console))
+        .await;
+    let people = dana.sign_in_there(there, "dana").await;
+    let person = people.text.split("href=\"/people/").nth(1);
+    let person = person.and_then(|text| text.split('"').next());
+    let export = format!(
+        "{}/people/{}/evidence",
+        house.console,
+        person.expect("a person")
+    );
+    let csrf = people.field("csrf");
+
+    // Five seconds after she signed in her word is not taken any more.
+    let mut asked = dana.send(&export, Some(&[("csrf", &csrf)])).await;
+    while asked.status == StatusCode::OK {
+        std::thread::park_timeout(Duration::from_millis(250));
+        asked = dana.send(&export, Some(&[("csrf", &csrf)])).await;
+    }
+    let kept = asked.text.split("/kept/").nth(1);
+    let kept = kept
+        .and_then(|kept| kept.split('"').next())
+        .expect("a place");
+    let way = format!("{}/sign-in/with?for=proof&next=/kept/{kept}", house.console);
+    let there = dana.go(&way).await;
+    let is_asked_for_the_password = there.at.path() == "/auth/password";
+    let back = dana.sign_in_there(there, "dana").await;
+    let csrf = back.field("csrf");
+    let file = dana
+        .send(&export, Some(&[("csrf", &csrf), ("kept", kept)]))
+        .await;
+
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED, "{}", house.log());
+    assert!(asked.text.contains("Prove it by Canaille"));
+    assert!(is_asked_for_the_password);
+    assert_eq!(back.at.path(), format!("/kept/{kept}"), "{}", house.log());
+    assert_eq!(file.status, StatusCode::OK, "{}", file.text);
+    assert!(file.text.contains("evidence.exported"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_push_of_canaille_arrives_on_the_page_that_waits_for_it() {
+    let house = House::start();
+    let invite = ["admin", "invite", "--name", "Dana Ruiz", "--role", "owner"];
+    let link = drawbridge(house.folder.path(), &invite);
+    let dana = Visitor::new();
+    let door = dana.go(link.trim()).await;
+    let link = door.field("link");
+    let sign_in = format!("{}/sign-in", house.console);
+    let board = dana.send(&sign_in, Some(&[("link", &link)])).await;
+    let page = format!("{}/settings/tokens/{}/first", house.console, house.token);
+
+    let waiting = dana.go(&page).await;
+    house.hire("nina");
+    let mut came = dana.go(&page).await;
+    while !came.text.contains("The first request came") {
+        std::thread::park_timeout(Duration::from_millis(50));
+        came = dana.go(&page).await;
+    }
+    let steps = dana.go(&format!("{}/start", house.console)).await;
+
+    assert_eq!(board.status, StatusCode::OK);
+    assert!(
+        board.text.contains("First steps</a>: 2 of 7 done"),
+        "{}",
+        board.text
+    );
+    assert!(
+        waiting.text.contains("Waiting for the first request"),
+        "{}",
+        waiting.text
+    );
+    assert!(came.text.contains("canaille reaches this bridge"));
+    assert!(came.text.contains("answered 200"), "{}", came.text);
+    assert!(came.text.contains("from 127.0.0.1"));
+    assert!(steps.text.contains("1 person so far"), "{}", steps.text);
 }

@@ -19,7 +19,8 @@ async fn with_provider() -> (TestApp, Console, StandIn) {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;
     let console = by(&mut app, &provider, |_| {}).await;
-    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA).await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA)
+        .await;
     provider.is_used_by("d-1", DANA);
     (app, console, provider)
 }
@@ -123,7 +124,10 @@ async fn a_token_that_is_not_for_this_sign_in_lets_nobody_in() {
             says("aud", json!(["drawbridge", "another"])),
         ),
         ("asked for by somebody else", says("azp", json!("another"))),
-        ("of another issuer", says("iss", json!("https://evil.example"))),
+        (
+            "of another issuer",
+            says("iss", json!("https://evil.example")),
+        ),
         (
             "of an issuer that looks alike",
             says("iss", json!(format!("{}/", provider.issuer))),
@@ -148,13 +152,21 @@ async fn a_token_that_is_not_for_this_sign_in_lets_nobody_in() {
     for (why, lie) in lies {
         provider.lies(lie);
         let browser = console.browser();
-        refused.push((why.to_owned(), provider.sign_in(&browser, "").await, browser));
+        refused.push((
+            why.to_owned(),
+            provider.sign_in(&browser, "").await,
+            browser,
+        ));
     }
     provider.tells_the_truth();
     for signed in signatures {
         provider.signs(signed);
         let browser = console.browser();
-        refused.push((format!("{signed:?}"), provider.sign_in(&browser, "").await, browser));
+        refused.push((
+            format!("{signed:?}"),
+            provider.sign_in(&browser, "").await,
+            browser,
+        ));
     }
     provider.tells_the_truth();
     let honest = console.browser();
@@ -190,7 +202,8 @@ async fn a_token_for_several_that_says_who_asked_for_it_is_taken() {
 #[tokio::test]
 async fn nobody_comes_in_whom_nobody_let_in() {
     let (app, console, provider) = with_provider().await;
-    app.let_in("elm", "Lee", OfficeRole::Admin, "lee@elm.example").await;
+    app.let_in("elm", "Lee", OfficeRole::Admin, "lee@elm.example")
+        .await;
     let admins = app.store.list_admins(&app.practice()).await.unwrap();
     let lee = admins.iter().find(|admin| admin.name == "Lee").unwrap();
     let mut tx = app.begin().await;
@@ -227,7 +240,11 @@ async fn nobody_comes_in_whom_nobody_let_in() {
         let browser = console.browser();
         let page = provider.sign_in(&browser, "").await;
 
-        assert!(is_refused(&page, StatusCode::FORBIDDEN), "{why}: {}", page.status);
+        assert!(
+            is_refused(&page, StatusCode::FORBIDDEN),
+            "{why}: {}",
+            page.status
+        );
         assert!(browser.cookie().is_empty(), "{why}");
         assert!(page.says("An owner of the practice does that"), "{why}");
     }
@@ -247,7 +264,8 @@ async fn whoever_is_sent_away_is_out_at_once_and_stays_out() {
 
     let still_in = is_in(&browser).await;
     let again = provider.sign_in(&browser, "").await;
-    app.let_in("elm", "Dana Ruiz", OfficeRole::Auditor, DANA).await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Auditor, DANA)
+        .await;
     provider.sign_in(&browser, "").await;
 
     assert!(was_in && !still_in);
@@ -256,11 +274,30 @@ async fn whoever_is_sent_away_is_out_at_once_and_stays_out() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_the_practice_is_out_of_the_console_at_once_until_a_link_lets_them_in() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+
+    app.disable(&dana).await;
+    let still_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    browser.post("/sign-in", &[("link", &link)]).await;
+
+    assert!(was_in && !still_in);
+    assert!(is_in(&browser).await, "whoever runs the server says so");
+}
+
+#[tokio::test]
 async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;
     let console = by(&mut app, &provider, |oidc| oidc.trust_email = true).await;
-    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, "Dana@Elm.example").await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, "Dana@Elm.example")
+        .await;
     let unsaid = console.browser();
     let denied = console.browser();
 
@@ -269,7 +306,10 @@ async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider
     provider.is_used_by_claims(json!({"sub": "d", "email": DANA}));
     provider.sign_in(&unsaid, "").await;
 
-    assert!(!is_in(&denied).await, "what is said to be unverified never counts");
+    assert!(
+        !is_in(&denied).await,
+        "what is said to be unverified never counts"
+    );
     assert!(is_in(&unsaid).await);
 }
 
@@ -307,8 +347,15 @@ async fn what_comes_back_must_belong_to_the_browser_that_set_out() {
         ("a code that was used", replayed),
         ("after ten minutes", too_late),
     ] {
-        assert!(is_refused(&page, StatusCode::BAD_REQUEST), "{why}: {}", page.status);
-        assert!(!page.header("set-cookie").contains("drawbridge=dbr"), "{why}");
+        assert!(
+            is_refused(&page, StatusCode::BAD_REQUEST),
+            "{why}: {}",
+            page.status
+        );
+        assert!(
+            !page.header("set-cookie").contains("drawbridge=dbr"),
+            "{why}"
+        );
     }
     assert_eq!(codes_before, 0, "no code was spent for them");
     assert_eq!(said(&app, "admin.signed_in").await, 1);
@@ -358,8 +405,10 @@ async fn a_practices_own_provider_vouches_for_its_own_people_alone() {
     app.settings.console.url = Some("http://localhost:9".to_owned());
     app.settings.practices[1].oidc = Some(provider.settings(&app));
     let console = app.console().await;
-    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA).await;
-    app.let_in("oak", "Omar", OfficeRole::Owner, "omar@oak.example").await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA)
+        .await;
+    app.let_in("oak", "Omar", OfficeRole::Owner, "omar@oak.example")
+        .await;
     let page = console.browser().get("/sign-in").await;
     let at_oak = console.browser().get("/sign-in?practice=oak").await;
     let (dana, omar) = (console.browser(), console.browser());
@@ -369,7 +418,10 @@ async fn a_practices_own_provider_vouches_for_its_own_people_alone() {
     provider.is_used_by("o", "omar@oak.example");
     let well = provider.sign_in(&omar, "practice=oak").await;
 
-    assert!(!page.says("the stand-in"), "nobody learns of another practice");
+    assert!(
+        !page.says("the stand-in"),
+        "nobody learns of another practice"
+    );
     assert!(at_oak.says("Sign in by the stand-in"));
     assert!(is_refused(&refused, StatusCode::FORBIDDEN));
     assert_eq!(well.status, StatusCode::SEE_OTHER);
@@ -379,14 +431,18 @@ async fn a_practices_own_provider_vouches_for_its_own_people_alone() {
 #[tokio::test]
 async fn whoever_works_for_several_practices_says_which() {
     let (app, console, provider) = with_provider().await;
-    app.let_in("oak", "Dana R.", OfficeRole::Operator, DANA).await;
+    app.let_in("oak", "Dana R.", OfficeRole::Operator, DANA)
+        .await;
     let admins = app.store.list_admins(&"oak".into()).await.unwrap();
     let at_oak = admins[0].id.as_str();
     let browser = console.browser();
 
     let asked = provider.sign_in(&browser, "").await;
     let before = browser.cookie();
-    let elsewhere = console.browser().post("/sign-in/choose", &[("admin", at_oak)]).await;
+    let elsewhere = console
+        .browser()
+        .post("/sign-in/choose", &[("admin", at_oak)])
+        .await;
     let nobody = browser.post("/sign-in/choose", &[("admin", "a")]).await;
     provider.sign_in(&browser, "").await;
     let chosen = browser.post("/sign-in/choose", &[("admin", at_oak)]).await;
@@ -478,7 +534,12 @@ async fn whoever_has_no_address_here_connects_their_provider_by_hand() {
     assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
     assert!(asked.says("p-1") && asked.says("Dana the admin"));
     assert_eq!(not_theirs.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(connected.header("location"), "/?said=connected", "{}", connected.text);
+    assert_eq!(
+        connected.header("location"),
+        "/?said=connected",
+        "{}",
+        connected.text
+    );
     assert!(elsewhere.get("/").await.says("Dana the admin"));
     assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(provider.asked()["prompt"], "login");
@@ -486,15 +547,22 @@ async fn whoever_has_no_address_here_connects_their_provider_by_hand() {
 
 #[tokio::test]
 async fn two_people_never_share_an_address() {
-    let (app, console, provider) = with_provider().await;
-    let owner = console.browser();
-    provider.sign_in(&owner, "").await;
+    let (app, console, _provider) = with_provider().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
 
-    let typed = [("name", "Priya"), ("role", "admin"), ("email", "DANA@elm.example")];
+    let typed = [
+        ("name", "Priya"),
+        ("role", "admin"),
+        ("email", "DANA@elm.example"),
+    ];
     let taken = owner.press("/settings/admins", &typed).await;
     let typed = [("name", "Priya"), ("role", "admin"), ("email", "priya")];
     let no_address = owner.press("/settings/admins", &typed).await;
-    let typed = [("name", "Priya"), ("role", "admin"), ("email", "Priya@elm.example")];
+    let typed = [
+        ("name", "Priya"),
+        ("role", "admin"),
+        ("email", "Priya@elm.example"),
+    ];
     let well = owner.press("/settings/admins", &typed).await;
 
     assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);

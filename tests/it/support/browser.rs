@@ -204,23 +204,7 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: Option<&[(&str, &str)]>,
     ) -> Page {
-        let url = format!("{}{path}", self.origin);
-        let mut request = self.client.request(method, url);
-        let kept = self.on_the_way();
-        let kept = kept.iter().map(|(name, value)| format!("{name}={value}"));
-        let cookies: Vec<String> = kept
-            .chain(Some(self.cookie()).filter(|cookie| !cookie.is_empty()))
-            .collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(fields) = fields {
-            request = request.form(fields);
-        }
-        let answer = request.send().await.expect("an answer");
+        let answer = self.ask(method, path, headers, fields).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap_or_default().split(';').next();
@@ -242,5 +226,36 @@ impl Browser {
             headers,
             text,
         }
+    }
+
+    /// Opens what goes on.
+    pub async fn open(&self, path: &str) -> reqwest::Response {
+        self.ask(Method::GET, path, &[], None).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        fields: Option<&[(&str, &str)]>,
+    ) -> reqwest::Response {
+        let url = format!("{}{path}", self.origin);
+        let mut request = self.client.request(method, url);
+        let kept = self.on_the_way();
+        let kept = kept.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies: Vec<String> = kept
+            .chain(Some(self.cookie()).filter(|cookie| !cookie.is_empty()))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(fields) = fields {
+            request = request.form(fields);
+        }
+        request.send().await.expect("an answer")
     }
 }

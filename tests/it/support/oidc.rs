@@ -267,19 +267,19 @@ async fn authorize(
     (StatusCode::FOUND, [(header::LOCATION, back)]).into_response()
 }
 
-async fn token(
-    State(provider): State<StandIn>,
-    headers: HeaderMap,
-    body: String,
-) -> Response {
+async fn token(State(provider): State<StandIn>, headers: HeaderMap, body: String) -> Response {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect();
     let mut inner = provider.inner();
     inner.exchanged += 1;
-    let refuse = |error: &str| (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response();
+    let refuse =
+        |error: &str| (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response();
     let shown = headers.get(header::AUTHORIZATION);
-    let client = format!("Basic {}", BASE64_STANDARD.encode(format!("{CLIENT}:{SECRET}")));
+    let client = format!(
+        "Basic {}",
+        BASE64_STANDARD.encode(format!("{CLIENT}:{SECRET}"))
+    );
     if shown.and_then(|shown| shown.to_str().ok()) != Some(&client) {
         return refuse("invalid_client");
     }

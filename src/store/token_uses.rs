@@ -86,6 +86,10 @@ impl Doorbell {
         self.stranger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn forget(&self, token: &TokenId) {
+        self.noted().remove(token);
+    }
+
     /// Whether it is time to write it down, which the caller does then.
     fn is_worth_noting(&self, token: &TokenId, is_refused: bool, now: Instant) -> bool {
         let mut all = self.noted();
@@ -189,7 +193,9 @@ impl Store {
         } else {
             statement.bind(came.why.as_str())
         };
-        self.run_alone(statement).await?;
+        let noted = self.run_alone(statement).await;
+        // What was not written is worth noting still.
+        noted.inspect_err(|_| self.doorbell.forget(token))?;
         Ok(())
     }
 

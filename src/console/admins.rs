@@ -181,7 +181,8 @@ fn usable(guest: Guest<'_>) -> Result<Guest<'_>, String> {
         && email
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !b"<>\"',;".contains(&byte));
-    if !email.is_empty() && !(is_address && is_plain) {
+    let is_usable = email.is_empty() || (is_address && is_plain);
+    if !is_usable {
         return Err(
             "write the e-mail address as the identity provider has it, for example \
                     dana@elm.example, or leave it out"

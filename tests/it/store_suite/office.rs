@@ -292,13 +292,13 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
     tx.forget_sign_ins(early);
     tx.commit().await.unwrap();
 
-    assert_eq!(by_email.unwrap(), [dana.clone()]);
+    assert_eq!(by_email.unwrap(), std::slice::from_ref(&dana));
     assert_eq!(
         (unknown, vouched, before),
         (None, Some(dana.id.clone()), None)
     );
     assert_eq!(holder.map(|admin| admin.id), Some(lee.id.clone()));
-    assert_eq!(known.unwrap(), [dana.clone()]);
+    assert_eq!(known.unwrap(), std::slice::from_ref(&dana));
     assert!(not_again.unwrap().is_empty() && elsewhere.unwrap().is_empty());
     assert_eq!(found.as_ref(), Some(&form));
     assert_eq!((others, too_old), (None, None));

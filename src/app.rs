@@ -281,6 +281,8 @@ pub struct Bridge {
     /// The rounds.
     pub rounds: Arc<Rounds>,
     telling: Option<Telling>,
+    /// Who says who somebody in the console is.
+    providers: Arc<console::Providers>,
     clock: Arc<dyn Clock>,
 }
 
@@ -303,11 +305,13 @@ impl Bridge {
         });
         intake.first_tries_by(&first_tries(&rounds));
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
+        let providers = console::Providers::new(settings).map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,
             intake,
             rounds,
             telling,
+            providers: Arc::new(providers),
             clock,
         })
     }
@@ -400,6 +404,7 @@ impl Bridge {
             self.intake.clone(),
             Lookout::new(self.rounds.systems().clone()),
             settings,
+            Arc::clone(&self.providers),
             Arc::clone(&self.clock),
         ))
     }

@@ -19,6 +19,7 @@
 //! - [`cases`]: the clock: how much time each case has left, and what failed
 //! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
+//! - [`oidc`]: the porter: an identity provider says who somebody is
 //! - [`console`]: the office: the admin's web pages
 //! - [`connectors`]: the one list of connector kinds
 
@@ -38,6 +39,7 @@ pub mod ids;
 pub mod intake;
 pub mod lifecycle;
 pub mod listener;
+pub mod oidc;
 pub mod people;
 pub mod policy;
 pub mod query;

@@ -46,7 +46,15 @@ pub struct Invite {
     /// What they may do
     #[arg(long, value_name = "ROLE", value_parser = parse_role)]
     role: OfficeRole,
-    /// The address people reach the console at; without it, the one the server listens on
+    /// The address their identity provider has of them, to come in by it from then on
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "",
+        hide_default_value = true
+    )]
+    email: String,
+    /// The address people reach the console at; without it, that of the settings, or the one the server listens on
     #[arg(long, value_name = "URL")]
     url: Option<String>,
 }
@@ -100,7 +108,11 @@ impl Invite {
         let link = admins::invite(
             &store,
             &caller(&practice.name),
-            (&self.name, self.role),
+            admins::Guest {
+                name: &self.name,
+                role: self.role,
+                email: &self.email,
+            },
             SystemClock.now(),
         )
         .await?
@@ -119,7 +131,7 @@ impl Invite {
 
 /// Where the console is, as far as it is known here: behind a proxy only people know.
 fn address(settings: &Settings, url: Option<&str>) -> String {
-    match url {
+    match url.or(settings.console.url.as_deref()) {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
             let scheme = if settings.is_https { "https" } else { "http" };
@@ -137,7 +149,7 @@ impl List {
         if self.json {
             let admins: Vec<_> = admins
                 .iter()
-                .map(|admin| json!({"id": admin.id, "name": admin.name, "role": admin.role.as_str()}))
+                .map(|admin| json!({"id": admin.id, "name": admin.name, "role": admin.role.as_str(), "email": admin.email}))
                 .collect();
             output::json(&admins);
             return Ok(Exit::Ok);

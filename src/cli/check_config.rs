@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{CliError, Exit, setup::ConfigArg};
-use crate::app;
+use crate::{app, console};
 
 /// Find mistakes in the settings before starting; writes nothing.
 #[derive(Debug, Args)]
@@ -20,6 +20,7 @@ impl CheckConfig {
         app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
+        console::Providers::new(&settings).map_err(CliError::Configuration)?;
         for practice in &settings.practices {
             println!(
                 "{}: {} systems, {} roles",

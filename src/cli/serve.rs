@@ -11,7 +11,7 @@ use crate::{
     app::{self, Bridge},
     clock::SystemClock,
     config::Settings,
-    lifecycle, listener,
+    console, lifecycle, listener,
     store::{Dialect, SecondLedger, ServerLock, StoreError, ballast},
     telemetry, tls,
 };
@@ -41,6 +41,7 @@ impl Serve {
         app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
+        console::Providers::new(&settings).map_err(CliError::Configuration)?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
         let bridge = build(&settings, &url).await?;

@@ -9,7 +9,8 @@ use std::{
 use toml::Spanned;
 
 use super::{
-    ConfigError, Database, Limits, Problem, Settings, Tls, Waits,
+    ConfigError, Database, Limits, Practice, Problem, Settings, Tls, Waits,
+    console::console,
     events::events,
     practice::{Surroundings, practice},
     section::{File, Section},
@@ -66,7 +67,20 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
     let is_https = root.need::<bool>("behind_proxy") || tls.is_some();
     let mut names = BTreeSet::new();
     let events = root.within_if_written("events", events);
+    let console = root.within("console", console);
+    let practices = root.each("practice", |section| {
+        practice(section, &mut names, surroundings, events.is_some())
+    });
+    let by_provider = |practice: &Practice| practice.oidc.is_some();
+    if console.url.is_none() && (console.oidc.is_some() || practices.iter().any(by_provider)) {
+        root.note_here(
+            "an identity provider has to know where to send people back to: write [console] `url`, \
+             the address people reach the console at"
+                .to_owned(),
+        );
+    }
     Settings {
+        console,
         listen: listen(root, is_https),
         database: database(root, base_dir),
         second_ledger: second_ledger(root, base_dir),
@@ -74,9 +88,7 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
         is_https,
         metrics_listen: root.find("metrics_listen"),
         limits: root.within("limits", limits),
-        practices: root.each("practice", |section| {
-            practice(section, &mut names, surroundings, events.is_some())
-        }),
+        practices,
         events,
         base_dir: base_dir.clone(),
     }

@@ -1,9 +1,10 @@
 //! Settings: as they are used ([`Settings`]), which cannot be wrong, and how they are read.
 //!
 //! - `section`, `value`, `duration`: a file as it is written, with the line of every key
-//! - `load`, `practice`, `system`, `events`, `roles_file`: from there to [`Settings`]
+//! - `load`, `practice`, `system`, `events`, `console`, `roles_file`: from there to [`Settings`]
 //! - `error`, `suggest`: every mistake that was found, and what was probably meant
 
+mod console;
 mod duration;
 mod error;
 mod events;
@@ -19,7 +20,7 @@ mod value;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use drawbridge_sdk::{SecretRef, secret::SecretError};
+use drawbridge_sdk::{SecretRef, http::ClientAuth, secret::SecretError};
 pub use error::{ConfigError, Place, Problem};
 
 use crate::{
@@ -45,6 +46,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How departures are told to subscribers; `None` is not at all.
     pub events: Option<Events>,
+    /// The admin's pages.
+    pub console: Console,
     /// The practices, in file order.
     pub practices: Vec<Practice>,
     database: Database,
@@ -144,6 +147,8 @@ pub struct Practice {
     pub subscribers: Vec<Subscriber>,
     /// Its systems, in file order.
     pub systems: Vec<SystemSettings>,
+    /// Its own identity provider for the console; `None` is that of all.
+    pub oidc: Option<Oidc>,
 }
 
 /// When a wave of departures is held for a look.
@@ -166,6 +171,42 @@ pub struct Source {
     pub strict: bool,
     /// Answer 204 to a PATCH of a group.
     pub group_patch_204: bool,
+}
+
+/// The admin's pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Console {
+    /// Where people reach them, without a final `/`.
+    pub url: Option<String>,
+    /// How long after somebody proved who they are they may sign, export and make tokens.
+    pub fresh_for: Duration,
+    /// Who says who somebody is, for every practice without a provider of its own.
+    pub oidc: Option<Oidc>,
+}
+
+/// An identity provider that people sign in to the console with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oidc {
+    /// What people call it.
+    pub title: String,
+    /// What it calls itself, to the letter.
+    pub issuer: String,
+    /// What it calls the bridge.
+    pub client_id: String,
+    /// What the bridge says who it is with; `None` for a client that has none.
+    pub client_secret: Option<SecretRef>,
+    /// Where the two go.
+    pub client_auth: ClientAuth,
+    /// What is asked for beside `openid`.
+    pub scopes: Vec<String>,
+    /// Whether an address counts that the provider does not say it verified.
+    pub trust_email: bool,
+    /// Whether `http://` to this machine is fine.
+    pub allow_plain_http: bool,
+    /// Networks beyond the public internet that may be connected to.
+    pub allow_networks: Vec<String>,
+    /// Certificates that are trusted instead of the machine's own.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// How departures are told.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Brake, Practice, Problem, Source, SystemSettings, events::subscriber, roles_file,
-    section::Section, system::system, value::Value as _,
+    Brake, Practice, Problem, Source, SystemSettings, console::oidc, events::subscriber,
+    roles_file, section::Section, system::system, value::Value as _,
 };
 use crate::policy::Roles;
 
@@ -75,6 +75,7 @@ pub(super) fn practice(
         sources,
         subscribers,
         systems,
+        oidc: section.within_if_written("oidc", oidc),
     }
 }
 

@@ -239,7 +239,8 @@ fn known_keys() -> BTreeSet<String> {
     let text = format!(
         "{unknown}\n[tls]\n{unknown}\n[limits]\n{unknown}\n[[practice]]\n{unknown}\n\
          [practice.brake]\n{unknown}\n[[practice.source]]\n{unknown}\n{system}\
-         [[practice.subscriber]]\n{unknown}\n[events]\n{unknown}\n"
+         [[practice.subscriber]]\n{unknown}\n[events]\n{unknown}\n\
+         [console]\n{unknown}\n[console.oidc]\n{unknown}\n"
     );
     problems(&text)
         .into_iter()
@@ -260,6 +261,8 @@ fn every_key_and_category_is_explained() {
         "tls",
         "limits",
         "events",
+        "console",
+        "oidc",
         "practice",
         "brake",
         "source",

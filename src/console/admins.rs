@@ -1,4 +1,5 @@
-//! Who works in the console: inviting somebody, letting them in by their link, sending them away.
+//! Who works in the console: inviting somebody, letting them in by their link or their identity provider,
+//! sending them away.
 //!
 //! A link is good for one sign-in within 15 minutes. Whoever can run `drawbridge` on the server can make
 //! one, so nobody is locked out when the identity provider is down.
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     bearer::{Bearer, Kind},
@@ -15,6 +16,7 @@ use crate::{
     evidence::Entry,
     ids::{AdminId, PracticeName},
     intake::Caller,
+    oidc::Identity,
     policy::office::OfficeRole,
     store::{
         Store, StoreError, WriteTx,
@@ -27,6 +29,34 @@ pub const LINK_WORKS_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Longest name that is taken.
 const NAME_LETTERS: usize = 100;
+
+/// Longest address that is taken.
+const EMAIL_LETTERS: usize = 254;
+
+/// How long what is over is still kept: sessions, links, forms that nobody sent again.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// Somebody who shall be let in.
+#[derive(Debug, Clone, Copy)]
+pub struct Guest<'a> {
+    /// As the record shall name them.
+    pub name: &'a str,
+    /// As what.
+    pub role: OfficeRole,
+    /// The address their identity provider has of them, if they shall come in by it; empty for none, or for
+    /// the one that is known.
+    pub email: &'a str,
+}
+
+impl<'a> From<(&'a str, OfficeRole)> for Guest<'a> {
+    fn from((name, role): (&'a str, OfficeRole)) -> Self {
+        Self {
+            name,
+            role,
+            email: "",
+        }
+    }
+}
 
 /// A link, as it is shown once.
 #[derive(Debug)]
@@ -49,8 +79,7 @@ pub(super) enum NotInvited {
 /// What somebody in the console asks for.
 #[derive(Debug)]
 pub(super) struct Wish<'a> {
-    pub(super) name: &'a str,
-    pub(super) role: OfficeRole,
+    pub(super) guest: Guest<'a>,
     /// Whether somebody of this name who is known is meant, whatever role they have now.
     pub(super) is_known: bool,
     /// Who asks.
@@ -68,16 +97,19 @@ pub(super) struct Wish<'a> {
 pub async fn invite(
     store: &Store,
     caller: &Caller,
-    (name, role): (&str, OfficeRole),
+    guest: impl Into<Guest<'_>>,
     now: Timestamp,
 ) -> Result<Result<String, String>, StoreError> {
-    let name = match usable(name) {
-        Ok(name) => name,
+    let guest = match usable(guest.into()) {
+        Ok(guest) => guest,
         Err(why) => return Ok(Err(why)),
     };
     let mut tx = store.begin(&caller.practice, now).await?;
-    let known = tx.find_admin(name).await?;
-    let admin = with_role(known, caller, name, role);
+    let known = tx.find_admin(guest.name).await?;
+    if let Some(why) = address_is_taken(&mut tx, known.as_ref(), &guest).await? {
+        return Ok(Err(why));
+    }
+    let admin = as_guest(known, caller, &guest);
     Ok(give_link(tx, caller, admin).await?.map(|link| link.secret))
 }
 
@@ -92,25 +124,28 @@ pub(super) async fn invite_by_name(
     wish: Wish<'_>,
     now: Timestamp,
 ) -> Result<Result<Link, NotInvited>, StoreError> {
-    let name = match usable(wish.name) {
-        Ok(name) => name,
+    let guest = match usable(wish.guest) {
+        Ok(guest) => guest,
         Err(why) => return Ok(Err(NotInvited::Refused(why))),
     };
     let mut tx = store.begin(&caller.practice, now).await?;
-    let known = tx.find_admin(name).await?;
+    let known = tx.find_admin(guest.name).await?;
     if let Some(known) = &known {
-        if known.id == *wish.by && known.role != wish.role {
+        if known.id == *wish.by && known.role != guest.role {
             let why = "nobody changes their own role: ask another owner";
             return Ok(Err(NotInvited::Refused(why.to_owned())));
         }
         if !wish.is_known {
             return Ok(Err(NotInvited::Known(known.clone())));
         }
-        if wish.role != OfficeRole::Owner && is_last_owner(&mut tx, known).await? {
+        if guest.role != OfficeRole::Owner && is_last_owner(&mut tx, known).await? {
             return Ok(Err(NotInvited::Refused(last_owner(known))));
         }
     }
-    let admin = with_role(known, caller, name, wish.role);
+    if let Some(why) = address_is_taken(&mut tx, known.as_ref(), &guest).await? {
+        return Ok(Err(NotInvited::Refused(why)));
+    }
+    let admin = as_guest(known, caller, &guest);
     let given = give_link(tx, caller, admin).await?;
     Ok(given.map_err(NotInvited::Refused))
 }
@@ -132,25 +167,72 @@ pub(super) async fn renew_link(
     }
 }
 
-/// The name as it is kept, or why it cannot be.
-fn usable(name: &str) -> Result<&str, String> {
-    let name = name.trim();
+/// Name and address as they are kept, or why they cannot be.
+fn usable(guest: Guest<'_>) -> Result<Guest<'_>, String> {
+    let (name, email) = (guest.name.trim(), guest.email.trim());
     if name.is_empty() || name.chars().count() > NAME_LETTERS || name.chars().any(char::is_control)
     {
         return Err("write the person's name, as the record shall show it".to_owned());
     }
-    Ok(name)
+    let is_address = email
+        .split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && !host.is_empty() && !host.contains('@'));
+    let is_plain = email.len() <= EMAIL_LETTERS
+        && email
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"<>\"',;".contains(&byte));
+    let is_usable = email.is_empty() || (is_address && is_plain);
+    if !is_usable {
+        return Err(
+            "write the e-mail address as the identity provider has it, for example \
+                    dana@elm.example, or leave it out"
+                .to_owned(),
+        );
+    }
+    Ok(Guest {
+        name,
+        email,
+        ..guest
+    })
 }
 
-/// Whoever is known keeps the name that the record has of them.
-fn with_role(known: Option<Admin>, caller: &Caller, name: &str, role: OfficeRole) -> Admin {
+/// Why the address cannot be theirs: a provider that vouches for it must mean one person.
+async fn address_is_taken(
+    tx: &mut WriteTx,
+    known: Option<&Admin>,
+    guest: &Guest<'_>,
+) -> Result<Option<String>, StoreError> {
+    if guest.email.is_empty() {
+        return Ok(None);
+    }
+    let holder = tx
+        .find_admin_by_email(&guest.email.to_ascii_lowercase())
+        .await?;
+    Ok(holder
+        .filter(|holder| known.is_none_or(|known| known.id != holder.id))
+        .map(|holder| {
+            format!(
+                "{} is here with this e-mail address already: write theirs, or send {} away first",
+                holder.name, holder.name
+            )
+        }))
+}
+
+/// Whoever is known keeps the name that the record has of them, and their address if no other is written.
+fn as_guest(known: Option<Admin>, caller: &Caller, guest: &Guest<'_>) -> Admin {
+    let email = Some(guest.email.to_ascii_lowercase()).filter(|email| !email.is_empty());
     match known {
-        Some(known) => Admin { role, ..known },
+        Some(known) => Admin {
+            role: guest.role,
+            email: email.or_else(|| known.email.clone()),
+            ..known
+        },
         None => Admin {
             id: AdminId::generate(),
             practice: caller.practice.clone(),
-            name: name.to_owned(),
-            role,
+            name: guest.name.to_owned(),
+            role: guest.role,
+            email,
         },
     }
 }
@@ -248,14 +330,25 @@ pub(super) async fn find_link(
     Ok(found.filter(|found| link.has_hash(&found.hash) && !found.is_used && found.expires > now))
 }
 
-/// Uses a link up and signs its admin in; whoever the browser was before is signed out. Answers what the
-/// browser shall hold; `None` when somebody was faster.
+/// What somebody shows to be let in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shown<'a> {
+    /// A link that is good for once.
+    Link(&'a Invitation),
+    /// The word of an identity provider.
+    Identity(&'a Identity),
+}
+
+/// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
+/// shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
+/// knows them by another name.
 ///
 /// # Errors
-/// When the archive cannot be written: the link is good still.
+/// When the archive cannot be written: a link is good still.
 pub(super) async fn sign_in(
     store: &Store,
-    invitation: &Invitation,
+    admin: &Admin,
+    shown: Shown<'_>,
     before: Option<&Session>,
     now: Timestamp,
 ) -> Result<Option<Bearer>, StoreError> {
@@ -267,21 +360,99 @@ pub(super) async fn sign_in(
     if let Some(before) = before {
         sign_out(store, before, now).await?;
     }
-    let admin = &invitation.admin;
     let mut tx = store.begin(&admin.practice, now).await?;
-    if !tx.use_invitation(&invitation.id).await? {
+    let (is_good, proved, by) = match shown {
+        Shown::Link(link) => (tx.use_invitation(&link.id).await?, Some(now), "link"),
+        Shown::Identity(identity) => {
+            let is_good = tx.find_admin_by_id(&admin.id).await?.is_some()
+                && is_known_as(&mut tx, admin, identity).await?;
+            (is_good, identity.proved.map(|at| at.min(now)), "provider")
+        }
+    };
+    if !is_good {
         return Ok(None);
     }
+    // Whoever comes in sweeps: what is over grows no longer than a day.
+    tx.forget_sign_ins(clock::before(now, KEPT_FOR));
     tx.record_session(&Session {
         id: held.id().to_owned(),
         hash: held.hash(),
         admin: admin.clone(),
         began: now,
         last_active: now,
+        proved,
     });
-    record(&mut tx, &actor(admin), "admin.signed_in", admin);
+    let how = json!({"by": by});
+    record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
     tx.commit().await?;
     Ok(Some(held))
+}
+
+/// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
+async fn is_known_as(
+    tx: &mut WriteTx,
+    admin: &Admin,
+    identity: &Identity,
+) -> Result<bool, StoreError> {
+    match tx.find_subject_at(&admin.id, &identity.issuer).await? {
+        // An address that was given to somebody else lets nobody in.
+        Some(known) => Ok(known == identity.subject),
+        None => {
+            tx.record_identity(&admin.id, &identity.issuer, &identity.subject);
+            let detail = json!({"issuer": identity.issuer, "by": "email"});
+            record_with(tx, &actor(admin), "admin.connected", admin, detail);
+            Ok(true)
+        }
+    }
+}
+
+/// Notes that whoever is signed in just proved who they are. Answers whether that was them.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn prove(
+    store: &Store,
+    session: &Session,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let admin = &session.admin;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    if !is_known_as(&mut tx, admin, identity).await? {
+        return Ok(false);
+    }
+    tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
+    let how = json!({"by": "provider"});
+    record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Has an identity provider vouch for somebody from now on. The inner error says, for a person, why not.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn connect(
+    store: &Store,
+    admin: &Admin,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<Result<(), String>, StoreError> {
+    let Identity {
+        issuer, subject, ..
+    } = identity;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
+    if vouched_for.is_some_and(|other| other != admin.id) {
+        return Ok(Err(
+            "the identity provider vouches for somebody else here by this name: sign in there as yourself".to_owned(),
+        ));
+    }
+    tx.record_identity(&admin.id, issuer, subject);
+    let detail = json!({"issuer": issuer, "by": "hand"});
+    record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
+    tx.commit().await?;
+    Ok(Ok(()))
 }
 
 /// Ends a session.
@@ -315,7 +486,14 @@ pub(super) fn caller(practice: &PracticeName, admin: &Admin) -> Caller {
 }
 
 fn record(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin) {
-    let detail = json!({"admin": admin.id, "name": admin.name, "role": admin.role.as_str()});
+    record_with(tx, who, what, admin, json!({}));
+}
+
+fn record_with(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin, more: Value) {
+    let mut detail = json!({"admin": admin.id, "name": admin.name, "role": admin.role.as_str()});
+    if let (Some(detail), Value::Object(more)) = (detail.as_object_mut(), more) {
+        detail.extend(more);
+    }
     let entry = Entry {
         at: tx.now(),
         who: who.to_owned(),

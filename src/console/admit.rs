@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
-use super::{Office, Practice, admins, routes::Needs, trouble};
+use super::{Office, Practice, admins, kept, routes::Needs, trouble};
 use crate::{
     bearer::{Bearer, Kind},
     clock,
@@ -38,8 +38,13 @@ const NOTED_EVERY: Duration = Duration::from_secs(30);
 const FORM_BYTES: usize = 64 * 1024;
 
 /// The most letters of what is typed into a field, as the pages say too. What is signed is kept for good.
-const MOST_LETTERS: [(&str, usize); 4] =
-    [("by", 100), ("name", 100), ("how", 2_000), ("note", 2_000)];
+const MOST_LETTERS: [(&str, usize); 5] = [
+    ("by", 100),
+    ("name", 100),
+    ("email", 254),
+    ("how", 2_000),
+    ("note", 2_000),
+];
 
 /// Says that a page asks for itself again, and nobody did anything.
 const LIVE: &str = "drawbridge-live";
@@ -52,6 +57,8 @@ pub(super) const CSRF: &str = "csrf";
 pub(super) struct Guard {
     pub(super) office: Arc<Office>,
     pub(super) needs: Needs,
+    /// Whether they must just have proved who they are.
+    pub(super) needs_proof: bool,
 }
 
 /// Light or dark, or as the machine has it.
@@ -86,7 +93,7 @@ impl Theme {
 pub(super) struct Fields(Vec<(String, String)>);
 
 impl Fields {
-    fn read(text: &[u8]) -> Self {
+    pub(super) fn read(text: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(text).into_owned().collect())
     }
 
@@ -99,6 +106,10 @@ impl Fields {
     pub(super) fn get(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(field, _)| field == name);
         field.map_or("", |(_, value)| value.trim())
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether somebody typed a NUL, which PostgreSQL keeps in no text.
@@ -142,6 +153,8 @@ pub(super) struct Visit {
     pub(super) office: Arc<Office>,
     /// `None` only where nobody has to be signed in.
     pub(super) signed_in: Option<SignedIn>,
+    /// Whoever was signed in until the time was over, and sent a form of theirs.
+    pub(super) was_signed_in: Option<SignedIn>,
     pub(super) theme: Theme,
     pub(super) path: String,
     pub(super) query: Fields,
@@ -182,6 +195,7 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
     let mut visit = Visit {
         office: Arc::clone(&guard.office),
         signed_in: None,
+        was_signed_in: None,
         theme: theme(&parts.headers),
         path: parts.uri.path().to_owned(),
         query: Fields::read(parts.uri.query().unwrap_or_default().as_bytes()),
@@ -204,13 +218,17 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
     if visit.path.starts_with("/assets/") {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    match find_signed_in(&visit, &parts.headers).await {
+    match find_session(&visit, &parts.headers).await {
+        Ok(Some(someone)) if is_over(&someone, visit.now) => {
+            let sent_theirs = changes && is_theirs(&visit.form, &someone);
+            visit.was_signed_in = Some(someone).filter(|_| sent_theirs);
+        }
         Ok(signed_in) => visit.signed_in = signed_in,
         Err(error) => return trouble::unavailable(&visit, &error),
     }
     if guard.needs != Needs::Nothing {
         let Some(someone) = &visit.signed_in else {
-            return trouble::not_signed_in(&visit);
+            return trouble::not_signed_in(&visit).await;
         };
         if changes && !is_theirs(&visit.form, someone) {
             return trouble::refuse(&visit, "a form without the session's token");
@@ -224,6 +242,10 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
         if let Some(why) = visit.form.too_long() {
             return trouble::tell(&visit, &trouble::Happened::Refused(why)).await;
         }
+        if guard.needs_proof && !is_proved(&visit, someone.session.proved) {
+            return kept::ask_whether_it_is_them(&visit).await;
+        }
+        kept::forget(&visit, someone).await;
     }
     let visit = Arc::new(visit);
     let mut request = Request::from_parts(parts, Body::empty());
@@ -277,11 +299,21 @@ fn is_theirs(form: &Fields, someone: &SignedIn) -> bool {
         .into()
 }
 
-/// Who is signed in, if what the browser holds is good.
-async fn find_signed_in(
-    visit: &Visit,
-    headers: &HeaderMap,
-) -> Result<Option<SignedIn>, StoreError> {
+/// Whether somebody proved who they are a moment ago.
+pub(super) fn is_proved(visit: &Visit, proved: Option<Timestamp>) -> bool {
+    let fresh_for = visit.office.fresh_for;
+    proved.is_some_and(|proved| clock::after(proved, fresh_for) > visit.now)
+}
+
+/// Whether a session is over by the time alone.
+fn is_over(someone: &SignedIn, now: Timestamp) -> bool {
+    let session = &someone.session;
+    clock::after(session.last_active, idle(session.admin.role)) <= now
+        || clock::after(session.began, LONGEST) <= now
+}
+
+/// Whose session the browser holds, whether or not its time is over.
+async fn find_session(visit: &Visit, headers: &HeaderMap) -> Result<Option<SignedIn>, StoreError> {
     let office = &visit.office;
     let Some(held) = cookie(headers, cookie_name(office.is_https))
         .and_then(|text| Bearer::parse(Kind::Session, text))
@@ -291,10 +323,6 @@ async fn find_signed_in(
     let found = office.store.find_session(held.id()).await?;
     Ok(found
         .filter(|session| held.has_hash(&session.hash))
-        .filter(|session| {
-            clock::after(session.last_active, idle(session.admin.role)) > visit.now
-                && clock::after(session.began, LONGEST) > visit.now
-        })
         .and_then(|session| {
             // A practice that left the settings has no office any more.
             let practice = office.practices.get(&session.admin.practice)?;
@@ -307,7 +335,7 @@ async fn find_signed_in(
 }
 
 /// How long somebody in this role may do nothing. Nobody clicks on a screen on the wall.
-const fn idle(role: OfficeRole) -> Duration {
+pub(super) const fn idle(role: OfficeRole) -> Duration {
     match role {
         OfficeRole::Board => LONGEST,
         OfficeRole::Auditor => IDLE_AUDITOR,
@@ -363,7 +391,8 @@ fn theme(headers: &HeaderMap) -> Theme {
     cookie(headers, "theme").map_or(Theme::AsTheMachine, Theme::from_name)
 }
 
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// What the browser holds under this name.
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(header::COOKIE)
         .iter()

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{admit::Visit, assets, words};
+use super::{admit::Visit, assets, stay, words};
 use crate::policy::office::{Action, OfficeRole};
 
 /// A way to another page.
@@ -37,6 +37,8 @@ pub(super) struct Who {
     pub(super) name: String,
     pub(super) role: &'static str,
     pub(super) csrf: String,
+    /// How many seconds they stay signed in if they press nothing, and at most.
+    pub(super) left: (u64, u64),
 }
 
 /// What stands around a page.
@@ -56,6 +58,10 @@ pub(super) struct Frame {
     pub(super) path: String,
     /// Whether the page asks for itself again when something happened.
     pub(super) is_live: bool,
+    /// Where it hears of that.
+    pub(super) stream: String,
+    /// How often it asks without scripts, in seconds.
+    pub(super) refresh: u32,
     pub(super) style: &'static str,
     pub(super) script: &'static str,
     pub(super) htmx: &'static str,
@@ -100,6 +106,7 @@ impl Frame {
                 name: someone.session.admin.name.clone(),
                 role: someone.session.admin.role.as_str(),
                 csrf: someone.csrf.clone(),
+                left: stay::left(someone, visit.now),
             }),
             ways: Vec::new(),
             notices: Vec::new(),
@@ -108,6 +115,8 @@ impl Frame {
             finds_people: visit.may(Action::SeePeople),
             path: visit.path.clone(),
             is_live: false,
+            stream: "/live".to_owned(),
+            refresh: 30,
             style: assets::style(),
             script: assets::script(),
             htmx: assets::htmx(),
@@ -189,6 +198,16 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
         });
     }
     notices
+}
+
+/// An address within this console: a page of ours and nobody else's.
+pub(super) fn ours(to: &str) -> Option<&str> {
+    let is_ours = to.starts_with('/')
+        && !to.starts_with("//")
+        && to
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte));
+    is_ours.then_some(to)
 }
 
 /// The first page of a role.

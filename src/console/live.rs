@@ -4,6 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
+    http::StatusCode,
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -12,8 +13,8 @@ use axum::{
 use futures_util::stream;
 use tokio::time::Instant;
 
-use super::admit::Visit;
-use crate::lifecycle::Stopping;
+use super::{admit::Visit, pages::tokens};
+use crate::{lifecycle::Stopping, policy::office::Action};
 
 /// How often the length of the ledger is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -27,9 +28,15 @@ pub(super) async fn stream(
     Extension(visit): Extension<Arc<Visit>>,
     Extension(Stopping(stop)): Extension<Stopping>,
 ) -> Response {
+    // A page without a stream asks for itself now and then.
+    let Some(listening) = visit.office.listeners.admit(visit.signed_in()) else {
+        return StatusCode::TOO_MANY_REQUESTS.into_response();
+    };
     let until = Instant::now() + STREAM_FOR;
-    let begin = (visit, None::<i64>);
+    let begin = (visit, None::<String>);
     let changes = stream::unfold(begin, move |(visit, known)| {
+        // Its place is taken for as long as the stream goes on.
+        let _ = &listening;
         let stop = stop.clone();
         async move {
             loop {
@@ -37,17 +44,16 @@ pub(super) async fn stream(
                 if Instant::now() >= until || *stop.borrow() {
                     return None;
                 }
-                let store = &visit.office.store;
-                let length = store.find_ledger_length(&visit.practice().name).await.ok();
-                match (length, known) {
-                    (Some(length), Some(known)) if length != known => {
-                        let event = Event::default().event("moved").data(length.to_string());
-                        return Some((Ok::<_, Infallible>(event), (visit, Some(length))));
+                let stands = stands(&visit).await;
+                match (stands, &known) {
+                    (Some(stands), Some(known)) if stands != *known => {
+                        let event = Event::default().event("moved").data(&stands);
+                        return Some((Ok::<_, Infallible>(event), (visit, Some(stands))));
                     }
                     // A page that opens says where it stands, so that nothing between two streams is missed.
-                    (Some(length), None) => {
-                        let event = Event::default().event("stands").data(length.to_string());
-                        return Some((Ok(event), (visit, Some(length))));
+                    (Some(stands), None) => {
+                        let event = Event::default().event("stands").data(&stands);
+                        return Some((Ok(event), (visit, Some(stands))));
                     }
                     _ => tokio::time::sleep(LOOK_EVERY).await,
                 }
@@ -56,4 +62,19 @@ pub(super) async fn stream(
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     Sse::new(changes).keep_alive(keep_alive).into_response()
+}
+
+/// How far the practice has come, and what came with a token that somebody waits for. `None` when the archive does
+/// not answer.
+async fn stands(visit: &Visit) -> Option<String> {
+    let store = &visit.office.store;
+    let length = store
+        .find_ledger_length(&visit.practice().name)
+        .await
+        .ok()?;
+    match visit.query.get("token") {
+        "" => Some(length.to_string()),
+        _ if !visit.may(Action::SeeSettings) => Some(length.to_string()),
+        token => Some(format!("{length} {}", tokens::stamp(visit, token).await?)),
+    }
 }

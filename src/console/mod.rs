@@ -3,6 +3,8 @@
 //! - [`routes`]: the one table of what can be asked, and what somebody must be allowed to do for it
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
+//! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
+//! - `kept`, `stay`: forms that wait until somebody proves who they are, and how long they stay signed in
 //! - `frame`, `time`, `words`: what every page shares
 //! - `pages`: one file per page
 //! - `assets`: the style sheet and the scripts
@@ -13,10 +15,15 @@ pub mod admins;
 mod admit;
 mod assets;
 mod frame;
+mod kept;
 mod live;
 mod pages;
+mod provider;
+mod providers;
 pub mod routes;
+mod seal;
 mod sign_in;
+mod stay;
 mod time;
 mod trouble;
 mod words;
@@ -35,14 +42,18 @@ use axum::{
     response::Response,
 };
 use jiff::{Timestamp, tz::TimeZone};
+use tokio::sync::OnceCell;
 
+pub use self::providers::Providers;
+use self::seal::Seal;
 use crate::{
+    bearer,
     clock::Clock,
     config::{Settings, SystemSettings, Waits},
     ids::{PracticeName, SourceName, SystemName},
     intake::Intake,
     rounds::lookout::Lookout,
-    store::Store,
+    store::{Store, StoreError},
 };
 
 /// What the office knows of a practice.
@@ -88,6 +99,14 @@ pub struct Office {
     practices: HashMap<PracticeName, Arc<Practice>>,
     is_https: bool,
     waits: Waits,
+    /// Who may say who somebody is.
+    providers: Arc<Providers>,
+    /// How long somebody who proved who they are is not asked again.
+    fresh_for: Duration,
+    /// Where people reach the console, and identity providers the front door.
+    url: String,
+    listeners: stay::Listeners,
+    seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
     tests: Mutex<HashMap<(PracticeName, SystemName), Looked>>,
     /// What the chains were when they were last checked.
@@ -101,6 +120,7 @@ impl Office {
         intake: Intake,
         lookout: Lookout,
         settings: &Settings,
+        providers: Arc<Providers>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let practices = settings.practices.iter().map(|practice| {
@@ -129,9 +149,30 @@ impl Office {
             practices: practices.collect(),
             is_https: settings.is_https,
             waits: settings.limits.waits,
+            providers,
+            fresh_for: settings.console.fresh_for,
+            url: settings.console.url.clone().unwrap_or_else(|| {
+                let scheme = if settings.is_https { "https" } else { "http" };
+                format!("{scheme}://{}", settings.listen)
+            }),
+            listeners: stay::Listeners::default(),
+            seal: OnceCell::new(),
             tests: Mutex::default(),
             chains: Mutex::default(),
         }
+    }
+
+    /// Seals what browsers keep for us.
+    async fn seal(&self) -> Result<&Seal, StoreError> {
+        let no_randomness =
+            || StoreError::Unavailable("this machine has no randomness to give".to_owned());
+        self.seal
+            .get_or_try_init(|| async {
+                let new = bearer::random_hex().map_err(|_| no_randomness())?;
+                let secret = self.store.install_value("console_seal", &new).await?;
+                Seal::of(&secret).ok_or_else(no_randomness)
+            })
+            .await
     }
 
     fn tests(&self) -> MutexGuard<'_, HashMap<(PracticeName, SystemName), Looked>> {

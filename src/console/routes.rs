@@ -10,7 +10,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-use super::{Office, admit, assets, live, pages, sign_in};
+use super::{Office, admit, assets, kept, live, pages, provider, sign_in, stay};
 use crate::policy::office::Action;
 
 /// What somebody must be for a route.
@@ -32,6 +32,8 @@ pub struct Route {
     pub path: &'static str,
     /// What somebody must be.
     pub needs: Needs,
+    /// Whether they must have proved who they are within the last minutes.
+    pub needs_proof: bool,
     handler: MethodRouter,
 }
 
@@ -44,6 +46,7 @@ where
         method: Method::GET,
         path,
         needs,
+        needs_proof: false,
         handler: get(handler),
     }
 }
@@ -57,7 +60,18 @@ where
         method: Method::POST,
         path,
         needs,
+        needs_proof: false,
         handler: post(handler),
+    }
+}
+
+impl Route {
+    /// The same for whoever just proved who they are alone.
+    fn with_proof(self) -> Self {
+        Self {
+            needs_proof: true,
+            ..self
+        }
     }
 }
 
@@ -70,6 +84,12 @@ pub fn table() -> Vec<Route> {
         see("/sign-in", Nothing, sign_in::explain),
         see("/sign-in/{link}", Nothing, sign_in::ask),
         act("/sign-in", Nothing, sign_in::let_in),
+        see("/sign-in/with", Nothing, provider::set_out),
+        see("/sign-in/back", Nothing, provider::come_back),
+        act("/sign-in/choose", Nothing, provider::chosen),
+        act("/sign-in/connect", Session, provider::connect).with_proof(),
+        see("/kept/{kept}", Session, kept::show),
+        act("/stay", Session, stay::stay),
         act("/sign-out", Session, sign_in::let_out),
         act("/theme", Session, pages::theme),
         see("/live", Session, live::stream),
@@ -94,7 +114,8 @@ pub fn table() -> Vec<Route> {
             "/doors/{door}/by-hand",
             Right(A::WorkCases),
             pages::door::sign,
-        ),
+        )
+        .with_proof(),
         see("/calls", Right(A::SeePeople), pages::calls::show),
         act(
             "/systems/{system}/retry",
@@ -117,7 +138,8 @@ pub fn table() -> Vec<Route> {
             "/people/{person}/evidence",
             Right(A::ExportEvidence),
             pages::person::export,
-        ),
+        )
+        .with_proof(),
         see("/returns", Right(A::SeePeople), pages::returns::show),
         act(
             "/returns/{person}/approve",
@@ -147,28 +169,45 @@ pub fn table() -> Vec<Route> {
         act(
             "/settings/tokens",
             Right(A::ManageTokens),
-            pages::settings::make_token,
-        ),
+            pages::tokens::make,
+        )
+        .with_proof(),
         act(
             "/settings/tokens/{token}/revoke",
             Right(A::ManageTokens),
-            pages::settings::revoke_token,
+            pages::tokens::revoke,
+        )
+        .with_proof(),
+        act(
+            "/settings/tokens/{token}/replace",
+            Right(A::ManageTokens),
+            pages::tokens::replace,
+        )
+        .with_proof(),
+        see(
+            "/settings/tokens/{token}/first",
+            Right(A::SeeSettings),
+            pages::tokens::wait,
         ),
+        see("/start", Right(A::SeeSettings), pages::start::show),
         act(
             "/settings/admins",
             Right(A::ManageAdmins),
             pages::settings::invite,
-        ),
+        )
+        .with_proof(),
         act(
             "/settings/admins/{admin}/link",
             Right(A::ManageAdmins),
             pages::settings::renew_link,
-        ),
+        )
+        .with_proof(),
         act(
             "/settings/admins/{admin}/remove",
             Right(A::ManageAdmins),
             pages::settings::remove_admin,
-        ),
+        )
+        .with_proof(),
     ]
 }
 
@@ -178,6 +217,7 @@ pub(super) fn all(office: &Arc<Office>) -> Router {
         let guard = admit::Guard {
             office: Arc::clone(office),
             needs: route.needs,
+            needs_proof: route.needs_proof,
         };
         let handler = route
             .handler

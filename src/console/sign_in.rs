@@ -1,4 +1,4 @@
-//! Signing in by a link, and signing out.
+//! The page to sign in on, signing in by a link, and signing out.
 
 use std::sync::Arc;
 
@@ -13,9 +13,12 @@ use axum::{
 use super::{
     admins,
     admit::{Visit, hold, let_go},
-    frame::{self, Frame, page, see_other},
+    frame::{self, Frame, ours, page, see_other},
+    kept,
+    providers::Offer,
     trouble::Answer,
 };
+use crate::store::{StoreError, admins::Admin};
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -23,8 +26,42 @@ struct SignIn {
     frame: Frame,
     /// Whom the link lets in; `None` to explain how to get one.
     whom: Option<Whom>,
-    /// Why a link did not work.
-    problem: &'static str,
+    /// Why nobody was signed in.
+    problem: String,
+    /// By which providers one may come in.
+    offers: Vec<Offer>,
+    /// Where to go then; empty for the first page.
+    next: String,
+}
+
+/// The page for whoever shows nothing yet.
+fn bare(visit: &Visit, problem: &str) -> SignIn {
+    SignIn {
+        frame: Frame::bare(visit, "Sign in"),
+        whom: None,
+        problem: problem.to_owned(),
+        offers: visit.office.providers.offers(visit.query.get("practice")),
+        next: ours(visit.query.get("next")).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The page with what went wrong, and the ways in.
+pub(super) fn explained(visit: &Visit, status: StatusCode, problem: &str) -> Response {
+    page(status, &bare(visit, problem))
+}
+
+/// Where somebody who just came in goes.
+pub(super) async fn waiting_for(
+    visit: &Visit,
+    admin: &Admin,
+    next: &str,
+) -> Result<String, StoreError> {
+    if let Some(place) = kept::find_waiting(visit, admin).await? {
+        return Ok(place);
+    }
+    Ok(ours(next)
+        .unwrap_or_else(|| frame::home(admin.role))
+        .to_owned())
 }
 
 #[derive(Debug)]
@@ -40,12 +77,7 @@ pub(super) async fn explain(Extension(visit): Extension<Arc<Visit>>) -> Response
     if let Some(someone) = &visit.signed_in {
         return see_other(frame::home(someone.session.admin.role));
     }
-    let template = SignIn {
-        frame: Frame::bare(&visit, "Sign in"),
-        whom: None,
-        problem: "",
-    };
-    page(StatusCode::OK, &template)
+    explained(&visit, StatusCode::OK, "")
 }
 
 /// Asks whoever opened a link to sign in. Looking uses nothing up: mail programs open links too.
@@ -59,14 +91,14 @@ pub(super) async fn ask(
     };
     let practice = office.practices.get(&found.admin.practice);
     let template = SignIn {
-        frame: Frame::bare(&visit, "Sign in"),
+        offers: Vec::new(),
         whom: Some(Whom {
             name: found.admin.name,
             role: found.admin.role.as_str(),
             practice: practice.map_or_else(String::new, |practice| practice.title.clone()),
             link,
         }),
-        problem: "",
+        ..bare(&visit, "")
     };
     Ok(page(StatusCode::OK, &template))
 }
@@ -79,14 +111,16 @@ pub(super) async fn let_in(Extension(visit): Extension<Arc<Visit>>) -> Answer {
         return Ok(no_longer(&visit));
     };
     let before = visit.signed_in.as_ref().map(|someone| &someone.session);
-    let Some(held) = admins::sign_in(store, &invitation, before, visit.now).await? else {
+    let admin = &invitation.admin;
+    let shown = admins::Shown::Link(&invitation);
+    let Some(held) = admins::sign_in(store, admin, shown, before, visit.now).await? else {
         return Ok(no_longer(&visit));
     };
-    tracing::info!(practice.name = %invitation.admin.practice, admin.id = %invitation.admin.id,
-        "somebody signed in to the console");
-    let to = frame::home(invitation.admin.role);
+    tracing::info!(practice.name = %admin.practice, admin.id = %admin.id,
+        "somebody signed in to the console by a link");
+    let to = waiting_for(&visit, admin, "").await?;
     Ok(with_cookie(
-        see_other(to),
+        see_other(&to),
         &hold(&held, visit.office.is_https),
     ))
 }
@@ -103,12 +137,11 @@ pub(super) async fn let_out(Extension(visit): Extension<Arc<Visit>>) -> Answer {
 /// One answer, whatever is wrong with a link.
 fn no_longer(visit: &Visit) -> Response {
     tracing::warn!("somebody tried to sign in with a link that does not work");
-    let template = SignIn {
-        frame: Frame::bare(visit, "Sign in"),
-        whom: None,
-        problem: "This link does not work: it was used, a newer one was made, it is older than 15 minutes, or it is not complete.",
-    };
-    page(StatusCode::FORBIDDEN, &template)
+    explained(
+        visit,
+        StatusCode::FORBIDDEN,
+        "This link does not work: it was used, a newer one was made, it is older than 15 minutes, or it is not complete.",
+    )
 }
 
 /// Sets a cookie.

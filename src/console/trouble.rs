@@ -8,9 +8,9 @@ use axum::{
 };
 
 use super::{
-    admit::{CSRF, Visit},
-    frame::{Frame, page},
-    words,
+    admit::{CSRF, Fields, Visit},
+    frame::{self, Frame, page},
+    kept, words,
 };
 use crate::{
     policy::office::Action,
@@ -48,11 +48,11 @@ impl IntoResponse for Happened {
 
 /// A field that comes back filled.
 #[derive(Debug)]
-struct Kept {
-    label: &'static str,
-    name: String,
-    value: String,
-    is_long: bool,
+pub(super) struct Field {
+    pub(super) label: &'static str,
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) is_long: bool,
 }
 
 #[derive(Template)]
@@ -66,12 +66,12 @@ struct Trouble {
     /// What the form carried to prove where it comes from: it goes back as it came. When the database could
     /// not say who is signed in, nothing else is known of it.
     csrf: String,
-    fields: Vec<Kept>,
+    fields: Vec<Field>,
     hidden: Vec<(String, String)>,
     /// Whether the fields are only shown, for copying.
     is_read_only: bool,
     /// Where to go instead.
-    way_out: (&'static str, &'static str),
+    way_out: (String, &'static str),
 }
 
 /// What people read beside a field.
@@ -82,18 +82,21 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
         "how" => "How it was checked",
         "note" => "Note",
         "name" => "Name",
+        "email" => "E-mail",
         "role" => "Role",
         "days" => "Days",
+        "overlap" => "Days for which the one before works",
         "source" => "Source",
         _ => return None,
     })
 }
 
-fn fields_of(visit: &Visit) -> (Vec<Kept>, Vec<(String, String)>) {
+/// What was typed, and what goes along unseen.
+pub(super) fn fields_of(form: &Fields) -> (Vec<Field>, Vec<(String, String)>) {
     let (mut fields, mut hidden) = (Vec::new(), Vec::new());
-    for (name, value) in visit.form.iter().filter(|(name, _)| *name != CSRF) {
+    for (name, value) in form.iter().filter(|(name, _)| *name != CSRF) {
         match label(name) {
-            Some(label) => fields.push(Kept {
+            Some(label) => fields.push(Field {
                 label,
                 name: name.to_owned(),
                 value: value.to_owned(),
@@ -105,8 +108,13 @@ fn fields_of(visit: &Visit) -> (Vec<Kept>, Vec<(String, String)>) {
     (fields, hidden)
 }
 
+/// The way out where there is no nearer one.
+fn board() -> (String, &'static str) {
+    ("/".to_owned(), "To the departures board")
+}
+
 /// Says, after what went wrong, where to find what was typed.
-const fn kept(fields: &[Kept]) -> &'static str {
+const fn kept(fields: &[Field]) -> &'static str {
     if fields.is_empty() {
         ""
     } else {
@@ -128,7 +136,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 fields: Vec::new(),
                 hidden: Vec::new(),
                 is_read_only: true,
-                way_out: ("/", "To the departures board"),
+                way_out: board(),
             };
             page(StatusCode::NOT_FOUND, &trouble)
         }
@@ -137,7 +145,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
             no_archive(visit, why, stands)
         }
         Happened::Refused(why) => {
-            let (fields, hidden) = fields_of(visit);
+            let (fields, hidden) = fields_of(&visit.form);
             let trouble = Trouble {
                 frame: Frame::of(visit, "Nothing was changed").await,
                 heading: "Nothing was changed".to_owned(),
@@ -147,7 +155,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 fields,
                 hidden,
                 is_read_only: false,
-                way_out: ("/", "To the departures board"),
+                way_out: board(),
             };
             page(StatusCode::UNPROCESSABLE_ENTITY, &trouble)
         }
@@ -175,7 +183,7 @@ const fn stands(dialect: Dialect) -> Stands {
 fn no_archive(visit: &Visit, why: &str, stands: Stands) -> Response {
     tracing::error!(why, "a page of the console could not reach the database");
     let is_form = visit.form.iter().next().is_some();
-    let (fields, hidden) = fields_of(visit);
+    let (fields, hidden) = fields_of(&visit.form);
     let (title, heading, text) = match (is_form, stands) {
         (false, _) => (
             "Not now",
@@ -209,7 +217,7 @@ fn no_archive(visit: &Visit, why: &str, stands: Stands) -> Response {
         fields,
         hidden,
         is_read_only: false,
-        way_out: ("/", "To the departures board"),
+        way_out: board(),
     };
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, &trouble);
     response
@@ -223,10 +231,26 @@ pub(super) fn unavailable(visit: &Visit, error: &StoreError) -> Response {
     no_archive(visit, &error.to_string(), Stands::AsBefore)
 }
 
-/// Somebody is not signed in, or not any more. What they typed is shown for copying.
-pub(super) fn not_signed_in(visit: &Visit) -> Response {
-    let (fields, _) = fields_of(visit);
-    let kept = kept(&fields);
+/// Somebody is not signed in, or not any more. What they typed is kept for them if the time alone signed them out,
+/// and shown for copying.
+pub(super) async fn not_signed_in(visit: &Visit) -> Response {
+    let (fields, _) = fields_of(&visit.form);
+    let place = match &visit.was_signed_in {
+        Some(someone) => kept::keep_for(visit, someone).await,
+        None => None,
+    };
+    let kept = match &place {
+        Some(_) => {
+            " What you sent is kept for you: sign in within the hour, and it is shown again, to be sent by a press."
+        }
+        None => kept(&fields),
+    };
+    // Whoever only looked is led back to where they were.
+    let next = match (&place, visit.form.is_empty()) {
+        (Some(place), _) => place.as_str(),
+        (None, true) => frame::ours(&visit.path).unwrap_or_default(),
+        (None, false) => "",
+    };
     let trouble = Trouble {
         frame: Frame::bare(visit, "Sign in"),
         heading: "You are not signed in".to_owned(),
@@ -238,7 +262,7 @@ pub(super) fn not_signed_in(visit: &Visit) -> Response {
         fields,
         hidden: Vec::new(),
         is_read_only: true,
-        way_out: ("/sign-in", "How to sign in"),
+        way_out: (format!("/sign-in?next={next}"), "How to sign in"),
     };
     page(StatusCode::UNAUTHORIZED, &trouble)
 }
@@ -263,7 +287,7 @@ pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
         fields: Vec::new(),
         hidden: Vec::new(),
         is_read_only: true,
-        way_out: (super::frame::home(admin.role), "To your first page"),
+        way_out: (frame::home(admin.role).to_owned(), "To your first page"),
     };
     page(StatusCode::FORBIDDEN, &trouble)
 }
@@ -272,7 +296,7 @@ pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
 /// page sent was not even read. What was typed here, before somebody signed in again, is shown for copying.
 pub(super) fn refuse(visit: &Visit, why: &'static str) -> Response {
     tracing::warn!(path = visit.path, why, "refused a form");
-    let (fields, _) = fields_of(visit);
+    let (fields, _) = fields_of(&visit.form);
     let kept = kept(&fields);
     let trouble = Trouble {
         frame: Frame::bare(visit, "Nothing was changed"),
@@ -286,7 +310,7 @@ pub(super) fn refuse(visit: &Visit, why: &'static str) -> Response {
         fields,
         hidden: Vec::new(),
         is_read_only: true,
-        way_out: ("/", "To the departures board"),
+        way_out: board(),
     };
     page(StatusCode::FORBIDDEN, &trouble)
 }

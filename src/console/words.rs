@@ -184,6 +184,9 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tested" => "The system was asked; its answer is below.".to_owned(),
         "checked" => "The whole chain was checked; the result is below.".to_owned(),
         "revoked" => "The token stopped working.".to_owned(),
+        "connected" => {
+            "From now on you come in by your identity provider. Links go on working.".to_owned()
+        }
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
         _ => return None,
     })
@@ -286,6 +289,11 @@ pub(super) fn tell(record: &Value) -> Told {
             "busy",
             format!("Token made for {}", detail("source")),
         ),
+        "token.ends" => (
+            "key",
+            "warn",
+            "Token is being replaced; it works on for a while".to_owned(),
+        ),
         "token.revoked" => ("key", "warn", "Token revoked".to_owned()),
         "admin.invited" => (
             "people",
@@ -294,6 +302,16 @@ pub(super) fn tell(record: &Value) -> Told {
         ),
         "admin.signed_in" => ("people", "idle", format!("{} signed in", detail("name"))),
         "admin.signed_out" => ("people", "idle", format!("{} signed out", detail("name"))),
+        "admin.proved" => (
+            "people",
+            "idle",
+            format!("{} proved who they are", detail("name")),
+        ),
+        "admin.connected" => (
+            "people",
+            "busy",
+            format!("{} comes in by their identity provider", detail("name")),
+        ),
         "admin.removed" => (
             "people",
             "warn",

@@ -53,6 +53,30 @@ pub async fn record(
     tx.commit().await
 }
 
+/// Records a new token that takes the place of another, which works until then at most.
+///
+/// # Errors
+/// When the archive cannot be written: all is as before then.
+pub async fn replace(
+    store: &Store,
+    caller: &Caller,
+    token: &StoredToken,
+    (before, until): (&TokenId, Timestamp),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    tx.record_token(token);
+    tx.end_token(before, until);
+    let detail = json!({"token": token.id, "source": token.source,
+                        "expires": clock::to_text(token.expires), "replaces": before});
+    let made = entry(&tx, caller, None, "token.created", detail);
+    tx.record(made);
+    let detail = json!({"token": before, "until": clock::to_text(until)});
+    let ends = entry(&tx, caller, None, "token.ends", detail);
+    tx.record(ends);
+    tx.commit().await
+}
+
 /// Makes a token of the caller's practice stop working at once.
 ///
 /// # Errors

@@ -9,7 +9,10 @@ use axum::{
     response::Response,
 };
 
-use super::{FrontDoor, SourceOptions, answer::RequestId, error::ScimError, location::BaseUrl};
+use super::{
+    FrontDoor, SourceOptions, answer::RequestId, arrival::Arrival, error::ScimError,
+    location::BaseUrl,
+};
 use crate::{
     bearer::{Bearer, Kind},
     ids::TokenId,
@@ -37,13 +40,20 @@ pub(super) async fn admit(
     next: Next,
 ) -> Result<Response, ScimError> {
     let (parts, body) = request.into_parts();
-    let visit = find_visit(&door, &parts).await?;
+    let arrival = Arrival::of(&parts);
+    let (visit, token) = find_visit(&door, &parts, &arrival).await?;
     request = Request::from_parts(parts, body);
     request.extensions_mut().insert(Arc::new(visit));
-    Ok(next.run(request).await)
+    let response = next.run(request).await;
+    arrival.answered(&door, &token, &response);
+    Ok(response)
 }
 
-async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError> {
+async fn find_visit(
+    door: &Arc<FrontDoor>,
+    parts: &Parts,
+    arrival: &Arrival,
+) -> Result<(Visit, TokenId), ScimError> {
     let base = BaseUrl::read(parts, door.is_https)?;
     let request_id = parts
         .extensions
@@ -59,37 +69,53 @@ async fn find_visit(door: &FrontDoor, parts: &Parts) -> Result<Visit, ScimError>
         let counted = door.failures.count(id, peer.map(|peer| peer.0.ip()), now);
         turn_away(&request_id, id, reason, counted)
     };
-    let (token, id) = token.as_ref().zip(id).ok_or_else(|| stranger("no token"))?;
+    let nobody = |reason, seen| {
+        arrival.clone().of_a_stranger(door, seen);
+        stranger(reason)
+    };
+    let (token, id) = token
+        .as_ref()
+        .zip(id)
+        .ok_or_else(|| nobody("no token", "it came without a token of this bridge"))?;
     let stored = door.store.find_token(id).await?;
-    let stored = stored
-        .filter(|stored| token.has_hash(&stored.hash))
-        .ok_or_else(|| stranger("unknown"))?;
+    let stored = stored.ok_or_else(|| nobody("unknown", "there is no such token here"))?;
+    let known = |reason, seen| {
+        arrival.clone().turned_away(door, &stored.id, seen);
+        stranger(reason)
+    };
+    if !token.has_hash(&stored.hash) {
+        return Err(known(
+            "unknown",
+            "the token is not whole, or not this one: copy it again from its first letter to its last",
+        ));
+    }
     if stored.revoked {
-        return Err(stranger("revoked"));
+        return Err(known("revoked", "the token was taken back"));
     }
     if stored.expires <= now {
-        return Err(stranger("expired"));
+        return Err(known("expired", "the token is over"));
     }
-    let sources = door
-        .practices
-        .get(&stored.practice)
-        .ok_or_else(|| stranger("its practice is not in the settings"))?;
-    let options = sources
-        .get(&stored.source)
-        .copied()
-        .ok_or_else(|| stranger("its source is not in the settings"))?;
+    let sources = door.practices.get(&stored.practice).ok_or_else(|| {
+        let reason = "its practice is not in the settings";
+        known(reason, reason)
+    })?;
+    let options = sources.get(&stored.source).copied().ok_or_else(|| {
+        let reason = "its source is not in the settings";
+        known(reason, reason)
+    })?;
     door.rate
         .count(&stored.id, now)
         .map_err(ScimError::too_many_requests)?;
-    Ok(Visit {
+    let visit = Visit {
         caller: Caller {
             actor: format!("source:{}", stored.source),
-            practice: stored.practice,
+            practice: stored.practice.clone(),
             request_id,
         },
         options,
         base,
-    })
+    };
+    Ok((visit, stored.id))
 }
 
 /// The one answer to every request without a valid token, or the one to too many of them. The log

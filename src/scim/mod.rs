@@ -3,7 +3,7 @@
 //! A request goes through these, in this order:
 //!
 //! - `answer`: gives it an id; on the way out every refusal becomes a SCIM error
-//! - `auth`, `token`, `rate`, `failures`: token -> practice and source
+//! - `auth`, `token`, `rate`, `failures`: token -> practice and source; `arrival` remembers what came
 //! - `routes`: what there is at which address
 //! - `request`, [`json`]: body and query, read strictly
 //! - [`schema`]: which attributes there are, as data; `/Schemas`, names and values follow from it
@@ -13,6 +13,7 @@
 //! - `projection`, `etag`, `location`: how an answer looks
 
 mod answer;
+mod arrival;
 pub mod auth;
 mod bulk;
 mod cursor;

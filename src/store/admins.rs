@@ -26,6 +26,8 @@ pub struct Admin {
     pub name: String,
     /// What they may do.
     pub role: OfficeRole,
+    /// The address they were invited by, in small letters.
+    pub email: Option<String>,
 }
 
 impl Admin {
@@ -63,14 +65,17 @@ pub struct Session {
     pub began: Timestamp,
     /// When they last did something.
     pub last_active: Timestamp,
+    /// When they last proved who they are, if anybody said so.
+    pub proved: Option<Timestamp>,
 }
 
-fn admin_of(row: &Row) -> Result<Admin, StoreError> {
+pub(super) fn admin_of(row: &Row) -> Result<Admin, StoreError> {
     Ok(Admin {
         id: row.text("admin")?.into(),
         practice: row.text("practice")?.into(),
         name: row.text("name")?,
         role: OfficeRole::from_name(&row.text("role")?).ok_or_else(|| corrupt("role"))?,
+        email: row.maybe_text("email")?,
     })
 }
 
@@ -81,7 +86,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn list_admins(&self, practice: &PracticeName) -> Result<Vec<Admin>, StoreError> {
         let statement = Statement::new(
-            "SELECT practice, id AS admin, name, role FROM admin WHERE practice = $1 AND removed IS NULL
+            "SELECT practice, id AS admin, name, role, email FROM admin WHERE practice = $1 AND removed IS NULL
              ORDER BY folded",
         )
         .bind(practice.as_str());
@@ -94,7 +99,7 @@ impl Store {
     /// When the database does not answer.
     pub async fn find_invitation(&self, id: &str) -> Result<Option<Invitation>, StoreError> {
         let statement = Statement::new(
-            "SELECT i.id AS id, hash, i.practice AS practice, i.admin AS admin, name, role, expires,
+            "SELECT i.id AS id, hash, i.practice AS practice, i.admin AS admin, name, role, email, expires,
                  CASE WHEN used IS NULL THEN 0 ELSE 1 END AS is_used
              FROM admin_invitation i JOIN admin a ON a.practice = i.practice AND a.id = i.admin
              WHERE i.id = $1 AND a.removed IS NULL",
@@ -113,15 +118,19 @@ impl Store {
         .transpose()
     }
 
-    /// The session with this id that was not ended; `None` also when its admin was sent away.
+    /// The session with this id that was not ended; `None` also when its admin was sent away, or left the practice
+    /// after it began: whose address the identity provider disabled is out here too.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
         let statement = Statement::new(
-            "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, began, last_active
+            "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, email, began, last_active, proved
              FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
-             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL",
+             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND NOT EXISTS (
+                 SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
+                 WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
+                     AND p.departed_at >= s.began)",
         )
         .bind(id);
         let row = self.row(statement).await?;
@@ -132,6 +141,7 @@ impl Store {
                 admin: admin_of(&row)?,
                 began: row.time("began")?,
                 last_active: row.time("last_active")?,
+                proved: row.maybe_time("proved")?,
             })
         })
         .transpose()
@@ -158,7 +168,7 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_admin(&mut self, name: &str) -> Result<Option<Admin>, StoreError> {
         let statement = Statement::new(
-            "SELECT practice, id AS admin, name, role FROM admin
+            "SELECT practice, id AS admin, name, role, email FROM admin
              WHERE practice = $1 AND folded = $2 AND removed IS NULL",
         )
         .bind(self.practice().as_str())
@@ -173,11 +183,26 @@ impl WriteTx {
     /// When the database does not answer.
     pub async fn find_admin_by_id(&mut self, id: &AdminId) -> Result<Option<Admin>, StoreError> {
         let statement = Statement::new(
-            "SELECT practice, id AS admin, name, role FROM admin
+            "SELECT practice, id AS admin, name, role, email FROM admin
              WHERE practice = $1 AND id = $2 AND removed IS NULL",
         )
         .bind(self.practice().as_str())
         .bind(id.as_str());
+        let row = self.row(statement).await?;
+        row.as_ref().map(admin_of).transpose()
+    }
+
+    /// The admin who was invited by this address, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_admin_by_email(&mut self, email: &str) -> Result<Option<Admin>, StoreError> {
+        let statement = Statement::new(
+            "SELECT practice, id AS admin, name, role, email FROM admin
+             WHERE practice = $1 AND email = $2 AND removed IS NULL",
+        )
+        .bind(self.practice().as_str())
+        .bind(email);
         let row = self.row(statement).await?;
         row.as_ref().map(admin_of).transpose()
     }
@@ -199,15 +224,16 @@ impl WriteTx {
     /// Records somebody who may come in: new, or with another role.
     pub fn record_admin(&mut self, admin: &Admin) {
         let statement = Statement::new(
-            "INSERT INTO admin (practice, id, name, folded, role, created) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (practice, id) DO UPDATE SET role = excluded.role",
+            "INSERT INTO admin (practice, id, name, folded, role, created, email) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (practice, id) DO UPDATE SET role = excluded.role, email = excluded.email",
         )
         .bind(admin.practice.as_str())
         .bind(admin.id.as_str())
         .bind(admin.name.as_str())
         .bind(fold(&admin.name))
         .bind(admin.role.as_str())
-        .bind(clock::to_text(self.now()));
+        .bind(clock::to_text(self.now()))
+        .bind(admin.email.clone());
         self.later(statement);
     }
 
@@ -262,15 +288,16 @@ impl WriteTx {
     /// Records that somebody signed in.
     pub fn record_session(&mut self, session: &Session) {
         let statement = Statement::new(
-            "INSERT INTO admin_session (id, hash, practice, admin, began, last_active)
-             VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO admin_session (id, hash, practice, admin, began, last_active, proved)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
         )
         .bind(session.id.as_str())
         .bind(session.hash.as_str())
         .bind(session.admin.practice.as_str())
         .bind(session.admin.id.as_str())
         .bind(clock::to_text(session.began))
-        .bind(clock::to_text(session.last_active));
+        .bind(clock::to_text(session.last_active))
+        .bind(session.proved.map(clock::to_text));
         self.later(statement);
     }
 

@@ -172,6 +172,8 @@ impl Dialect {
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
             ("leaner", leaner),
+            ("access", include_str!("migrations/access.sql")),
+            ("token use", include_str!("migrations/token_use.sql")),
         ];
         (1..)
             .zip(steps)

@@ -10,9 +10,9 @@
 //! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
-//! - [`tokens`]: who may push
+//! - [`tokens`], [`token_uses`]: who may push, and who did last
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
-//! - [`admins`], [`cases`], [`faces`]: what the console asks
+//! - [`admins`], [`identities`], [`cases`], [`faces`]: what the console asks
 
 pub mod admins;
 pub mod attempts;
@@ -27,6 +27,7 @@ mod dialect;
 pub mod doors;
 pub mod events;
 pub mod faces;
+pub mod identities;
 mod kept_tokens;
 mod line;
 mod lower;
@@ -42,6 +43,7 @@ mod row;
 pub mod search;
 pub mod second_ledger;
 mod statement;
+pub mod token_uses;
 pub mod tokens;
 #[cfg(test)]
 mod upgrade;
@@ -175,6 +177,7 @@ pub struct Store {
     writer: Arc<Writer>,
     bookmarks: Arc<bookmarks::Bookmarks>,
     tokens: Arc<KeptTokens>,
+    doorbell: Arc<token_uses::Doorbell>,
     /// Whether the last change could not be written.
     is_in_trouble: Arc<AtomicBool>,
     ballast: Arc<OnceLock<Ballast>>,
@@ -196,6 +199,7 @@ impl Store {
             writer: Arc::default(),
             bookmarks: Arc::default(),
             tokens: Arc::default(),
+            doorbell: Arc::default(),
             is_in_trouble: Arc::default(),
             ballast: Arc::default(),
         };

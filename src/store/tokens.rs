@@ -89,6 +89,18 @@ impl super::WriteTx {
         self.later(statement);
     }
 
+    /// Has a token of this practice work until then at most.
+    pub fn end_token(&mut self, id: &TokenId, until: Timestamp) {
+        self.revokes_a_token();
+        let statement = Statement::new(
+            "UPDATE token SET expires = $1 WHERE id = $2 AND practice = $3 AND expires > $1",
+        )
+        .bind(clock::to_text(until))
+        .bind(id.as_str())
+        .bind(self.practice().as_str());
+        self.later(statement);
+    }
+
     /// Makes a token of this practice stop working.
     pub fn revoke_token(&mut self, id: &TokenId) {
         self.revokes_a_token();

@@ -114,6 +114,7 @@ async function findPages(page, origin) {
     systems: `${origin}/systems`,
     ledger: `${origin}/ledger`,
     settings: `${origin}/settings`,
+    start: `${origin}/start`,
   };
 }
 

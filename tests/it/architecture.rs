@@ -36,6 +36,20 @@ const WALLS: &[(&str, &[&str])] = &[
         &["crate::scim", "crate::intake", "crate::policy", "sqlx"],
     ),
     (
+        "oidc",
+        &[
+            "axum",
+            "sqlx",
+            "reqwest",
+            "crate::scim",
+            "crate::intake",
+            "crate::rounds",
+            "crate::console",
+            "crate::store",
+            "crate::policy",
+        ],
+    ),
+    (
         "store",
         &[
             "axum",

@@ -4,7 +4,7 @@
 //! and scim2-server. Logins are tried with each system's own clients, never through the bridge.
 
 mod logins;
-mod practice;
+pub mod practice;
 
 use std::time::Duration;
 

@@ -402,7 +402,7 @@ async fn what_was_typed_before_signing_in_again_is_shown_for_copying_but_not_to_
 }
 
 #[tokio::test]
-async fn what_was_typed_when_a_session_ended_is_shown_for_copying() {
+async fn what_was_typed_when_a_session_ended_is_shown_and_waits() {
     let (app, _console, dana) = nina_left().await;
     let door = app.door("nina", "ehr").await;
     let csrf = dana.csrf().await;
@@ -414,7 +414,7 @@ async fn what_was_typed_when_a_session_ended_is_shown_for_copying() {
         .await;
 
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
-    assert!(page.says("tried the side door") && page.says("was not saved"));
+    assert!(page.says("tried the side door") && page.says("is kept for you"));
 }
 
 #[tokio::test]

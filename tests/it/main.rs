@@ -10,7 +10,12 @@ mod brake;
 mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+#[cfg(feature = "real-systems")]
+mod canaille_signs_in;
 mod console_access;
+mod console_proof;
+mod console_sign_in;
+mod console_tokens;
 mod console_work;
 #[cfg(unix)]
 mod crash;

@@ -20,8 +20,11 @@ use drawbridge::{
 use crate::support::{TestApp, person};
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
-    a_practice_revokes_its_own_tokens_only, somebody_is_found_however_many_came_later,
+    a_practice_revokes_its_own_tokens_only,
+    a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
+    somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
+    the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
 };
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
@@ -59,6 +62,8 @@ macro_rules! suite {
 suite!(
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
+    a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
+    the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     a_user_comes_back_as_it_was_written,

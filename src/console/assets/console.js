@@ -40,7 +40,7 @@
 
   function listen() {
     if (stream || !byId("live") || document.hidden) return;
-    stream = new EventSource("/live");
+    stream = new EventSource(byId("live").dataset.stream);
     stream.addEventListener("stands", (event) => {
       if (known !== null && known !== event.data) refresh();
       known = event.data;
@@ -168,6 +168,52 @@
       button.removeAttribute("aria-busy");
     }
   });
+
+  // --- Signed in for how long. Pressing and typing say that somebody is there; what a page asks by itself
+  // does not.
+  const ends = byId("ends");
+  const csrf = document.querySelector("input[name=csrf]");
+  let idleEnd = Date.now() + Number(document.body.dataset.idle) * 1000;
+  const mostEnd = Date.now() + Number(document.body.dataset.most) * 1000;
+  let asked = 0;
+
+  async function stay() {
+    asked = Date.now();
+    try {
+      const answer = await fetch("/stay", { method: "POST", body: new URLSearchParams({ csrf: csrf.value }) });
+      if (answer.ok) idleEnd = Date.now() + Number((await answer.text()).split(" ")[0]) * 1000;
+    } catch {
+      // The server does not answer: what is left goes on getting less, and the page says so.
+    }
+    watch();
+  }
+
+  function watch() {
+    if (!ends || !csrf) return;
+    const now = Date.now();
+    const isLast = mostEnd <= idleEnd;
+    const left = Math.round((Math.min(idleEnd, mostEnd) - now) / 1000);
+    // Time to read it, to finish a sentence, and to press.
+    const isSoon = left <= (isLast ? 300 : 120);
+    ends.hidden = !isSoon;
+    byId("stay").hidden = isLast || left <= 0;
+    if (!isSoon) return;
+    const minutes = Math.ceil(left / 60);
+    const text =
+      left <= 0
+        ? "You were signed out."
+        : "You are signed out in " + (minutes > 1 ? minutes + " minutes." : "a minute.");
+    // A new text is read aloud: once for each minute.
+    if (byId("ends-text").textContent !== text) byId("ends-text").textContent = text;
+  }
+  if (ends && csrf) {
+    byId("stay").addEventListener("click", stay);
+    document.addEventListener("input", () => {
+      if (Date.now() - asked > 60000 && idleEnd > Date.now()) stay();
+    });
+    setInterval(watch, 1000);
+    watch();
+  }
 
   // A password that is shown once is marked whole by one click.
   document.addEventListener("focusin", (event) => {

@@ -12,7 +12,7 @@ use super::{
         time::{Left, When, apart},
         trouble::Answer,
     },
-    DoorView, held_people,
+    DoorView, held_people, start,
 };
 use crate::{
     cases::board::{self, Departure},
@@ -31,6 +31,8 @@ struct Board {
     late: usize,
     /// The departure that was over last, while nobody is leaving.
     last: Option<Last>,
+    /// How many of the first steps are done, for whoever begins.
+    steps: Option<(usize, usize)>,
     may_depart: bool,
     sees_people: bool,
     close_within: String,
@@ -175,6 +177,17 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
         .iter()
         .map(|departure| card(departure, faces.get(&departure.person), &visit))
         .collect();
+    let last = if cards.is_empty() {
+        last_departure(&visit).await?
+    } else {
+        None
+    };
+    let begins = cards.is_empty() && last.is_none() && visit.may(Action::SeeSettings);
+    let steps = if begins {
+        Some(start::progress(&visit).await?)
+    } else {
+        None
+    };
     let mut frame = Frame::live(&visit, "Departures").await;
     frame.notices.extend(brake_notice(&visit).await?);
     Ok(ok(&Board {
@@ -183,11 +196,8 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
             .iter()
             .filter(|departure| departure.is_breached(visit.now))
             .count(),
-        last: if cards.is_empty() {
-            last_departure(&visit).await?
-        } else {
-            None
-        },
+        last,
+        steps,
         may_depart: visit.may(Action::Depart),
         sees_people: visit.may(Action::SeePeople),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),

@@ -10,7 +10,9 @@ pub(super) mod people;
 pub(super) mod person;
 pub(super) mod returns;
 pub(super) mod settings;
+pub(super) mod start;
 pub(super) mod systems;
+pub(super) mod tokens;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use axum::{Extension, response::Response};
 
 use super::{
     admit::{Theme, Visit},
-    frame::see_other,
+    frame::{ours, see_other},
     sign_in::with_cookie,
     time::{When, apart},
     words,
@@ -161,13 +163,7 @@ async fn held_people(
 
 /// Where a form came from, if that is a page of ours.
 fn back(visit: &Visit, otherwise: &str) -> String {
-    let to = visit.form.get("back");
-    let is_ours = to.starts_with('/')
-        && !to.starts_with("//")
-        && to
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte));
-    if is_ours { to } else { otherwise }.to_owned()
+    ours(visit.form.get("back")).unwrap_or(otherwise).to_owned()
 }
 
 /// Light or dark.

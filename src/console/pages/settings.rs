@@ -1,33 +1,25 @@
 //! Settings: who tells the bridge about people, with which tokens, and who may come in here.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, extract::Path, http::StatusCode, response::Response};
 
-use super::super::{
-    admins::{self, Link, NotInvited, Wish},
-    admit::Visit,
-    frame::{Frame, ok, page, see_other},
-    time::{When, apart},
-    trouble::{Answer, Happened},
+use super::{
+    super::{
+        admins::{self, Guest, Link, NotInvited, Wish},
+        admit::Visit,
+        frame::{Frame, ok, page, see_other},
+        providers::Offer,
+        trouble::{Answer, Happened},
+    },
+    tokens::{self, TokenRow},
 };
 use crate::{
-    clock,
-    ids::{AdminId, TokenId},
-    intake::tokens,
+    ids::AdminId,
     policy::office::{Action, OfficeRole},
-    store::{StoredToken, admins::Admin},
+    store::admins::Admin,
 };
-
-/// How long a token works if nobody says otherwise, in days.
-const DAYS: u32 = 180;
-
-/// The longest it may.
-const MOST_DAYS: u32 = 3_650;
-
-/// When it is time to make the next one.
-const EXPIRES_SOON: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -36,10 +28,13 @@ struct SettingsPage {
     sources: Vec<String>,
     tokens: Vec<TokenRow>,
     admins: Vec<AdminRow>,
+    /// By which providers people come in.
+    providers: Vec<Offer>,
     roles: Vec<OfficeRole>,
     /// The role that is chosen in the form.
     chosen: &'static str,
     days: u32,
+    overlap: u32,
     may_make_tokens: bool,
     may_manage_admins: bool,
     close_within: String,
@@ -52,18 +47,10 @@ struct SettingsPage {
 #[derive(Debug)]
 struct Asked {
     name: String,
+    email: String,
     known: String,
     is_now: &'static str,
     shall_be: &'static str,
-}
-
-#[derive(Debug)]
-struct TokenRow {
-    id: String,
-    source: String,
-    expires: When,
-    state: (&'static str, &'static str, &'static str),
-    works: bool,
 }
 
 #[derive(Debug)]
@@ -72,36 +59,10 @@ struct AdminRow {
     name: String,
     role: &'static str,
     may: &'static str,
+    email: String,
+    /// Whether a provider vouches for them by a name it never gives to anybody else.
+    is_connected: bool,
     is_you: bool,
-}
-
-fn token_row(token: &StoredToken, visit: &Visit) -> TokenRow {
-    let left = clock::between(visit.now, token.expires);
-    let state = if token.revoked {
-        ("cross", "revoked", "idle")
-    } else if left.is_zero() {
-        ("cross", "expired", "bad")
-    } else if left < EXPIRES_SOON {
-        ("alert", "expires soon", "warn")
-    } else {
-        ("check", "works", "good")
-    };
-    TokenRow {
-        id: token.id.to_string(),
-        source: token.source.to_string(),
-        expires: When::new(token.expires, visit),
-        works: !token.revoked && !left.is_zero(),
-        state,
-    }
-}
-
-async fn tokens_of(visit: &Visit) -> Result<Vec<StoredToken>, Happened> {
-    let all = visit.office.store.list_tokens().await?;
-    let practice = &visit.practice().name;
-    Ok(all
-        .into_iter()
-        .filter(|token| token.practice == *practice)
-        .collect())
 }
 
 /// The page.
@@ -111,13 +72,16 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
 
 async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, Happened> {
     let practice = visit.practice();
-    let tokens = tokens_of(visit).await?;
+    let tokens = tokens::rows(visit).await?;
     let admins = visit.office.store.list_admins(&practice.name).await?;
+    let identities = visit.office.store.list_identities(&practice.name).await?;
+    let offers = visit.office.providers.offers(practice.name.as_str());
     let you = &visit.signed_in().session.admin.id;
     Ok(SettingsPage {
+        providers: offers,
         frame: Frame::of(visit, "Settings").await,
         sources: practice.sources.iter().map(ToString::to_string).collect(),
-        tokens: tokens.iter().map(|token| token_row(token, visit)).collect(),
+        tokens,
         admins: admins
             .iter()
             .map(|admin| AdminRow {
@@ -125,12 +89,17 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 name: admin.name.clone(),
                 role: admin.role.as_str(),
                 may: admin.role.in_words(),
+                email: admin.email.clone().unwrap_or_default(),
+                is_connected: identities
+                    .iter()
+                    .any(|(connected, _)| *connected == admin.id),
                 is_you: admin.id == *you,
             })
             .collect(),
         roles: OfficeRole::ALL.to_vec(),
         chosen: asked.as_ref().map_or("admin", |asked| asked.shall_be),
-        days: DAYS,
+        days: tokens::DAYS,
+        overlap: tokens::OVERLAP_DAYS,
         may_make_tokens: visit.may(Action::ManageTokens),
         may_manage_admins: visit.may(Action::ManageAdmins),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),
@@ -150,66 +119,15 @@ struct Secret {
     next: &'static str,
 }
 
-/// Makes a token and shows it, once.
-pub(in super::super) async fn make_token(Extension(visit): Extension<Arc<Visit>>) -> Answer {
-    let source = visit.form.get("source");
-    let practice = visit.practice();
-    let Some(source) = practice
-        .sources
-        .iter()
-        .find(|known| known.as_str() == source)
-    else {
-        return Err(Happened::Refused(
-            "choose a source: the settings file names them".to_owned(),
-        ));
-    };
-    let days: u32 = visit.form.get("days").parse().unwrap_or_default();
-    if !(1..=MOST_DAYS).contains(&days) {
-        return Err(Happened::Refused(format!(
-            "write for how many days it shall work: 1 to {MOST_DAYS}"
-        )));
-    }
-    let lifetime = Duration::from_secs(u64::from(days) * 24 * 3_600);
-    let expires = clock::after(visit.now, lifetime);
-    let (token, stored) = tokens::new_token(&practice.name, source, expires)
-        .map_err(|error| Happened::NoArchive(error.to_string()))?;
-    tokens::record(&visit.office.store, &visit.caller(), &stored, visit.now).await?;
-    Ok(ok(&Secret {
-        frame: Frame::of(&visit, "New token").await,
-        heading: format!("A new token for {source}"),
-        text: format!(
-            "It works for {}. It is shown now and never again: paste it into the identity provider as its secret token.",
-            apart(visit.now, expires)
-        ),
-        label: "The token",
-        secret: token,
-        next: "Two tokens of one source work side by side: revoke the old one once this one is in use.",
-    }))
-}
-
-/// Makes a token stop working.
-pub(in super::super) async fn revoke_token(
-    Extension(visit): Extension<Arc<Visit>>,
-    Path(token): Path<String>,
-) -> Result<Response, Happened> {
-    let id = TokenId::from(token);
-    let known = tokens_of(&visit).await?;
-    if !known.iter().any(|token| token.id == id) {
-        return Err(Happened::NotThere);
-    }
-    tokens::revoke(&visit.office.store, &visit.caller(), &id, visit.now).await?;
-    Ok(see_other("/settings?said=revoked"))
-}
-
 /// Makes a link for somebody who is not here yet; for who is, only if the form says that they are meant.
 pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let Some(role) = OfficeRole::from_name(visit.form.get("role")) else {
         return Err(Happened::Refused("choose a role".to_owned()));
     };
     let name = visit.form.get("name");
+    let email = visit.form.get("email");
     let wish = Wish {
-        name,
-        role,
+        guest: Guest { name, role, email },
         is_known: visit.form.get("change") == "yes",
         by: &visit.signed_in().session.admin.id,
     };
@@ -217,7 +135,7 @@ pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) ->
     match admins::invite_by_name(store, &visit.caller(), wish, visit.now).await? {
         Ok(link) => Ok(show_link(&visit, link).await),
         Err(NotInvited::Known(known)) => {
-            let asked = asked(name, &known, role);
+            let asked = asked(name, email, &known, role);
             let form = settings(&visit, Some(asked)).await?;
             Ok(page(StatusCode::UNPROCESSABLE_ENTITY, &form))
         }
@@ -225,9 +143,10 @@ pub(in super::super) async fn invite(Extension(visit): Extension<Arc<Visit>>) ->
     }
 }
 
-fn asked(name: &str, known: &Admin, role: OfficeRole) -> Asked {
+fn asked(name: &str, email: &str, known: &Admin, role: OfficeRole) -> Asked {
     Asked {
         name: name.to_owned(),
+        email: email.to_owned(),
         known: known.name.clone(),
         is_now: known.role.as_str(),
         shall_be: role.as_str(),

@@ -265,7 +265,8 @@ impl Drop for Practice {
     }
 }
 
-fn drawbridge(folder: &Path, arguments: &[&str]) -> String {
+/// Runs the program in a folder with settings, and answers what it prints.
+pub fn drawbridge(folder: &Path, arguments: &[&str]) -> String {
     let (done, output) = try_drawbridge(folder, arguments);
     assert!(done, "drawbridge {arguments:?}: {output}");
     output
@@ -289,14 +290,15 @@ fn try_drawbridge(folder: &Path, arguments: &[&str]) -> (bool, String) {
     )
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
         .port()
 }
 
-fn wait_for<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
+/// Waits until there is an answer.
+pub fn wait_for<T>(what: &str, limit: Duration, mut ready: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = ready() {

@@ -11,6 +11,8 @@ use drawbridge::{
     store::{
         StoredToken,
         admins::{Admin, Invitation, Session},
+        identities::KeptForm,
+        token_uses::Came,
     },
 };
 use serde_json::json;
@@ -24,6 +26,7 @@ pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &Test
         practice: app.practice(),
         name: "Dana Ruiz".to_owned(),
         role: OfficeRole::Owner,
+        email: Some("dana@elm.example".to_owned()),
     };
     let mut tx = app.begin().await;
     tx.record_admin(&admin);
@@ -40,6 +43,7 @@ pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &Test
         admin: admin.clone(),
         began: now,
         last_active: now,
+        proved: Some(now),
     });
     tx.commit().await.unwrap();
 
@@ -215,4 +219,156 @@ pub async fn somebody_is_found_however_many_came_later(app: &TestApp) {
     assert_eq!(nurses.len(), 51);
     assert_eq!(nurses[0].user_name, "nurse.jm", "an address before a job");
     assert_eq!(everybody.unwrap().len(), 51);
+}
+
+pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(app: &TestApp) {
+    let now = app.clock.now();
+    let somebody = |id: &str, email: &str| Admin {
+        id: id.into(),
+        practice: app.practice(),
+        name: format!("Somebody {id}"),
+        role: OfficeRole::Admin,
+        email: Some(email.to_owned()),
+    };
+    let (dana, lee) = (
+        somebody("a1", "dana@elm.example"),
+        somebody("a2", "lee@elm.example"),
+    );
+    let mut tx = app.begin().await;
+    tx.record_admin(&dana);
+    tx.record_admin(&lee);
+    tx.commit().await.unwrap();
+    let form = KeptForm {
+        id: "k1".to_owned(),
+        practice: app.practice(),
+        admin: dana.id.clone(),
+        path: "/doors/d1/by-hand".to_owned(),
+        fields: "note=%3Cb%3E".to_owned(),
+        kept: now,
+    };
+
+    let by_email = app
+        .store
+        .find_admins_by_email("https://idp", "dana@elm.example")
+        .await;
+    let mut tx = app.begin().await;
+    let unknown = tx.find_subject_at(&dana.id, "https://idp").await.unwrap();
+    tx.record_identity(&dana.id, "https://idp", "d-1");
+    tx.record_identity(&dana.id, "https://idp", "d-2");
+    let holder = tx.find_admin_by_email("lee@elm.example").await.unwrap();
+    let vouched = tx
+        .find_admin_vouched_for("https://idp", "d-2")
+        .await
+        .unwrap();
+    let before = tx
+        .find_admin_vouched_for("https://idp", "d-1")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let known = app
+        .store
+        .find_admins_by_identity("https://idp", "d-2")
+        .await;
+    let not_again = app
+        .store
+        .find_admins_by_email("https://idp", "dana@elm.example")
+        .await;
+    let elsewhere = app
+        .store
+        .find_admins_by_identity("https://other", "d-2")
+        .await;
+    app.store.keep_form(&form).await.unwrap();
+    let early = after(now, Duration::from_secs(1));
+    let found = app.store.find_kept_form(&dana, "k1").await.unwrap();
+    let others = app.store.find_kept_form(&lee, "k1").await.unwrap();
+    let too_old = app.store.find_latest_kept_form(&dana, early).await.unwrap();
+    app.store.drop_kept_form(&lee, "k1").await.unwrap();
+    let latest = app
+        .store
+        .find_latest_kept_form(&dana, before_it(now))
+        .await
+        .unwrap();
+    let mut tx = app.begin().await;
+    tx.forget_sign_ins(early);
+    tx.commit().await.unwrap();
+
+    assert_eq!(by_email.unwrap(), std::slice::from_ref(&dana));
+    assert_eq!(
+        (unknown, vouched, before),
+        (None, Some(dana.id.clone()), None)
+    );
+    assert_eq!(holder.map(|admin| admin.id), Some(lee.id.clone()));
+    assert_eq!(known.unwrap(), std::slice::from_ref(&dana));
+    assert!(not_again.unwrap().is_empty() && elsewhere.unwrap().is_empty());
+    assert_eq!(found.as_ref(), Some(&form));
+    assert_eq!((others, too_old), (None, None));
+    assert_eq!(latest, Some(form), "nobody drops somebody else's");
+    assert_eq!(
+        app.store.find_kept_form(&dana, "k1").await.unwrap(),
+        None,
+        "swept"
+    );
+}
+
+fn before_it(time: jiff::Timestamp) -> jiff::Timestamp {
+    drawbridge::clock::before(time, Duration::from_secs(1))
+}
+
+pub async fn the_first_the_latest_and_the_refused_request_with_a_token_are_kept(app: &TestApp) {
+    let token = StoredToken {
+        id: "t1".into(),
+        hash: "00".to_owned(),
+        practice: app.practice(),
+        source: "entra".into(),
+        expires: after(app.clock.now(), Duration::from_secs(600)),
+        revoked: false,
+    };
+    let mut tx = app.begin().await;
+    tx.record_token(&token);
+    tx.commit().await.unwrap();
+    let came = |what: &str, second, why: &str| Came {
+        at: after(app.clock.now(), Duration::from_secs(second)),
+        from: "192.0.2.1 (Okta)".to_owned(),
+        what: what.to_owned(),
+        status: if why.is_empty() { 200 } else { 400 },
+        why: why.to_owned(),
+    };
+    let (refused, first, last) = (
+        came("PUT /Users/{id}", 0, "no"),
+        came("GET /Users", 1, ""),
+        came("POST /Users", 2, ""),
+    );
+
+    for came in [&refused, &first, &last] {
+        app.store.note_came(&token.id, came).await.unwrap();
+    }
+    let uses = app.store.list_token_uses(&app.practice()).await.unwrap();
+    let others = app.store.list_token_uses(&"oak".into()).await.unwrap();
+    let mut tx = app.begin().await;
+    tx.end_token(&token.id, after(app.clock.now(), Duration::from_secs(60)));
+    tx.end_token(&token.id, after(app.clock.now(), Duration::from_secs(90)));
+    tx.commit().await.unwrap();
+    let ends = app
+        .store
+        .find_token(&token.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .expires;
+    let begun = app.store.find_begun(&app.practice()).await.unwrap();
+
+    assert_eq!(uses.len(), 1);
+    assert_eq!(uses[0].first.as_ref(), Some(&first));
+    assert_eq!(uses[0].last.as_ref(), Some(&last));
+    assert_eq!(uses[0].refused.as_ref(), Some(&refused));
+    assert!(others.is_empty());
+    assert_eq!(
+        ends,
+        after(app.clock.now(), Duration::from_secs(60)),
+        "never later"
+    );
+    assert_eq!(
+        (begun.people, begun.departures, begun.has_exported),
+        (0, 0, false)
+    );
 }

@@ -1,6 +1,9 @@
-//! A browser in front of the console: it keeps one cookie and follows nothing by itself.
+//! A browser in front of the console: it keeps cookies and follows nothing by itself.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use drawbridge::{
     clock::Clock as _,
@@ -25,6 +28,8 @@ pub struct Console {
 pub struct Browser {
     pub origin: String,
     cookie: Mutex<String>,
+    /// What it keeps while somebody is on their way in, by name.
+    on_the_way: Mutex<BTreeMap<String, String>>,
     client: reqwest::Client,
 }
 
@@ -74,6 +79,7 @@ impl TestApp {
             self.intake.clone(),
             Lookout::new(self.rounds.systems().clone()),
             &self.settings,
+            Arc::new(console::Providers::new(&self.settings).expect("providers")),
             Arc::new(self.clock.clone()),
         );
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -88,6 +94,18 @@ impl TestApp {
             origin: format!("http://{address}"),
             stop,
         }
+    }
+
+    /// Somebody of this practice is let in who comes by their identity provider.
+    pub async fn let_in(&self, practice: &str, name: &str, role: OfficeRole, email: &str) {
+        let caller = Caller {
+            practice: practice.into(),
+            actor: "cli:test".to_owned(),
+            request_id: "request-1".to_owned(),
+        };
+        let guest = admins::Guest { name, role, email };
+        let invited = admins::invite(&self.store, &caller, guest, self.clock.now()).await;
+        invited.expect("the archive").expect("let in");
     }
 
     /// A link that lets somebody of this practice in.
@@ -128,6 +146,7 @@ impl Console {
         Browser {
             origin: self.origin.clone(),
             cookie: Mutex::default(),
+            on_the_way: Mutex::default(),
             client: client.expect("a client"),
         }
     }
@@ -140,6 +159,16 @@ impl Browser {
 
     pub fn set_cookie(&self, cookie: &str) {
         cookie.clone_into(&mut self.cookie.lock().expect("a cookie"));
+    }
+
+    /// What it keeps while somebody is on their way in.
+    pub fn on_the_way(&self) -> BTreeMap<String, String> {
+        self.on_the_way.lock().expect("cookies").clone()
+    }
+
+    /// Has it keep this instead.
+    pub fn set_on_the_way(&self, kept: BTreeMap<String, String>) {
+        *self.on_the_way.lock().expect("cookies") = kept;
     }
 
     pub async fn get(&self, path: &str) -> Page {
@@ -175,24 +204,20 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: Option<&[(&str, &str)]>,
     ) -> Page {
-        let url = format!("{}{path}", self.origin);
-        let mut request = self.client.request(method, url);
-        let cookie = self.cookie();
-        if !cookie.is_empty() {
-            request = request.header("cookie", cookie);
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(fields) = fields {
-            request = request.form(fields);
-        }
-        let answer = request.send().await.expect("an answer");
+        let answer = self.ask(method, path, headers, fields).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap_or_default().split(';').next();
             if let Some(pair) = pair.filter(|pair| pair.starts_with("drawbridge=")) {
                 self.set_cookie(pair);
+            }
+            let kept = pair.filter(|pair| pair.starts_with("drawbridge-"));
+            if let Some((name, value)) = kept.and_then(|pair| pair.split_once('=')) {
+                let mut on_the_way = self.on_the_way.lock().expect("cookies");
+                match value {
+                    "" => on_the_way.remove(name),
+                    _ => on_the_way.insert(name.to_owned(), value.to_owned()),
+                };
             }
         }
         let text = answer.text().await.expect("a body");
@@ -201,5 +226,36 @@ impl Browser {
             headers,
             text,
         }
+    }
+
+    /// Opens what goes on.
+    pub async fn open(&self, path: &str) -> reqwest::Response {
+        self.ask(Method::GET, path, &[], None).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        fields: Option<&[(&str, &str)]>,
+    ) -> reqwest::Response {
+        let url = format!("{}{path}", self.origin);
+        let mut request = self.client.request(method, url);
+        let kept = self.on_the_way();
+        let kept = kept.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies: Vec<String> = kept
+            .chain(Some(self.cookie()).filter(|cookie| !cookie.is_empty()))
+            .collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(fields) = fields {
+            request = request.form(fields);
+        }
+        request.send().await.expect("an answer")
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod fake;
+pub mod oidc;
 pub mod provider;
 pub mod wire;
 

@@ -1,0 +1,575 @@
+//! Who comes in by an identity provider, and who does not.
+
+use std::time::Duration;
+
+use drawbridge::{clock::Clock as _, config::Oidc, policy::office::OfficeRole};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{
+    TestApp,
+    browser::{Browser, Console, Page},
+    oidc::{Signed, StandIn},
+};
+
+const DANA: &str = "dana@elm.example";
+
+/// A console with one provider for all, and Dana, who was let in by her address.
+async fn with_provider() -> (TestApp, Console, StandIn) {
+    let mut app = TestApp::start().await;
+    let provider = StandIn::start(&app).await;
+    let console = by(&mut app, &provider, |_| {}).await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA)
+        .await;
+    provider.is_used_by("d-1", DANA);
+    (app, console, provider)
+}
+
+async fn by(app: &mut TestApp, provider: &StandIn, change: impl FnOnce(&mut Oidc)) -> Console {
+    let mut oidc = provider.settings(app);
+    change(&mut oidc);
+    app.settings.console.oidc = Some(oidc);
+    app.settings.console.url = Some("http://localhost:9".to_owned());
+    app.console().await
+}
+
+async fn is_in(browser: &Browser) -> bool {
+    browser.get("/").await.status == StatusCode::OK
+}
+
+fn is_refused(page: &Page, status: StatusCode) -> bool {
+    page.status == status && page.header("location").is_empty()
+}
+
+/// How often the ledger says this.
+async fn said(app: &TestApp, what: &str) -> usize {
+    let records = app.store.list_records(&app.practice(), None).await.unwrap();
+    let says = |text: &str| {
+        let record: Value = serde_json::from_str(text).unwrap();
+        record["what"] == what
+    };
+    records.iter().filter(|record| says(&record.text)).count()
+}
+
+#[tokio::test]
+async fn whoever_was_let_in_comes_in_by_the_provider_and_by_its_name_for_them_from_then_on() {
+    let (app, console, provider) = with_provider().await;
+    let first = console.browser();
+    let page = first.get("/sign-in").await;
+
+    let came_in = provider.sign_in(&first, "").await;
+    provider.is_used_by("d-1", "dana.married@elm.example");
+    let married = console.browser();
+    provider.sign_in(&married, "").await;
+    provider.is_used_by("d-2", DANA);
+    let namesake = console.browser();
+    let other = provider.sign_in(&namesake, "").await;
+
+    assert!(page.says("Sign in by the stand-in") && page.says("drawbridge admin invite"));
+    assert_eq!(came_in.status, StatusCode::SEE_OTHER, "{}", came_in.text);
+    assert_eq!(came_in.header("location"), "/");
+    assert!(is_in(&first).await && is_in(&married).await);
+    assert!(
+        is_refused(&other, StatusCode::FORBIDDEN),
+        "her address was given to somebody else: {}",
+        other.text
+    );
+    assert!(!is_in(&namesake).await);
+    assert_eq!(said(&app, "admin.connected").await, 1);
+    assert_eq!(said(&app, "admin.signed_in").await, 2);
+}
+
+#[tokio::test]
+async fn the_browser_is_sent_with_what_nobody_else_can_bring_back() {
+    let (_app, console, provider) = with_provider().await;
+    let browser = console.browser();
+
+    provider.sign_in_there(&browser, "").await;
+    let one = provider.asked();
+    provider.sign_in_there(&browser, "").await;
+    let two = provider.asked();
+    let sealed = browser.on_the_way();
+
+    assert_eq!(one["response_type"], "code");
+    assert_eq!(one["code_challenge_method"], "S256");
+    assert_eq!(one["redirect_uri"], "http://localhost:9/sign-in/back");
+    assert!(one["scope"].split(' ').any(|scope| scope == "openid"));
+    for secret in ["state", "nonce", "code_challenge"] {
+        assert!(one[secret].len() >= 22, "{secret}");
+        assert_ne!(one[secret], two[secret], "{secret}");
+    }
+    assert!(!sealed["drawbridge-going"].contains(&two["state"]));
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_for_this_sign_in_lets_nobody_in() {
+    let (app, console, provider) = with_provider().await;
+    let now = app.clock.now().as_second();
+    type Lie = Box<dyn Fn(&mut Value) + Send + Sync>;
+    let says = |name: &'static str, value: Value| -> Lie {
+        Box::new(move |claims| claims[name] = value.clone())
+    };
+    let leaves_out = |name: &'static str| -> Lie {
+        Box::new(move |claims| {
+            claims.as_object_mut().unwrap().remove(name);
+        })
+    };
+    let lies: Vec<(&str, Lie)> = vec![
+        ("another nonce", says("nonce", json!("another"))),
+        ("no nonce", leaves_out("nonce")),
+        ("for somebody else", says("aud", json!("another"))),
+        ("for nobody", says("aud", json!([]))),
+        (
+            "for several, asked for by nobody knows whom",
+            says("aud", json!(["drawbridge", "another"])),
+        ),
+        ("asked for by somebody else", says("azp", json!("another"))),
+        (
+            "of another issuer",
+            says("iss", json!("https://evil.example")),
+        ),
+        (
+            "of an issuer that looks alike",
+            says("iss", json!(format!("{}/", provider.issuer))),
+        ),
+        ("over", says("exp", json!(now - 61))),
+        ("without an end", leaves_out("exp")),
+        ("with an end that is no time", says("exp", json!("later"))),
+        ("of later", says("iat", json!(now + 61))),
+        ("not yet good", says("nbf", json!(now + 61))),
+        ("about nobody", says("sub", json!(""))),
+        ("without a name", leaves_out("sub")),
+    ];
+    let signatures = [
+        Signed::ByAnotherKey,
+        Signed::Not,
+        Signed::WithTheClientsSecret,
+        Signed::WithThePublicKeyAsSecret,
+        Signed::WithSomethingCritical,
+    ];
+
+    let mut refused = Vec::new();
+    for (why, lie) in lies {
+        provider.lies(lie);
+        let browser = console.browser();
+        refused.push((
+            why.to_owned(),
+            provider.sign_in(&browser, "").await,
+            browser,
+        ));
+    }
+    provider.tells_the_truth();
+    for signed in signatures {
+        provider.signs(signed);
+        let browser = console.browser();
+        refused.push((
+            format!("{signed:?}"),
+            provider.sign_in(&browser, "").await,
+            browser,
+        ));
+    }
+    provider.tells_the_truth();
+    let honest = console.browser();
+    provider.sign_in(&honest, "").await;
+
+    for (why, page, browser) in refused {
+        let is_no_answer = page.status == StatusCode::BAD_REQUEST;
+        assert!(is_no_answer, "{why}: {} {}", page.status, page.text);
+        assert!(browser.cookie().is_empty(), "{why}");
+        assert!(page.says("Sign in by the stand-in"), "{why}: no way out");
+    }
+    assert!(is_in(&honest).await, "the same without a lie is taken");
+    assert_eq!(said(&app, "admin.signed_in").await, 1);
+}
+
+#[tokio::test]
+async fn a_token_for_several_that_says_who_asked_for_it_is_taken() {
+    let (_app, console, provider) = with_provider().await;
+    provider.lies(|claims| {
+        claims["aud"] = json!(["another", "drawbridge"]);
+        claims["azp"] = json!("drawbridge");
+    });
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    provider.signs(Signed::WithEd25519);
+    let other = console.browser();
+    provider.sign_in(&other, "").await;
+
+    assert!(is_in(&browser).await);
+    assert!(is_in(&other).await, "on another curve too");
+}
+
+#[tokio::test]
+async fn nobody_comes_in_whom_nobody_let_in() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("elm", "Lee", OfficeRole::Admin, "lee@elm.example")
+        .await;
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let lee = admins.iter().find(|admin| admin.name == "Lee").unwrap();
+    let mut tx = app.begin().await;
+    tx.remove_admin(&lee.id);
+    tx.commit().await.unwrap();
+
+    for (why, person) in [
+        (
+            "nobody knows the address",
+            json!({"sub": "x", "email": "mallory@elm.example", "email_verified": true}),
+        ),
+        (
+            "the address was not verified",
+            json!({"sub": "x", "email": DANA, "email_verified": false}),
+        ),
+        (
+            "nobody says whether it was",
+            json!({"sub": "x", "email": DANA}),
+        ),
+        (
+            "it looks alike",
+            json!({"sub": "x", "email": "\u{212a}ana@elm.example", "email_verified": true}),
+        ),
+        (
+            "a group is no invitation",
+            json!({"sub": "x", "groups": ["owners"], "roles": ["owner"]}),
+        ),
+        (
+            "they were sent away",
+            json!({"sub": "x", "email": "lee@elm.example", "email_verified": true}),
+        ),
+    ] {
+        provider.is_used_by_claims(person);
+        let browser = console.browser();
+        let page = provider.sign_in(&browser, "").await;
+
+        assert!(
+            is_refused(&page, StatusCode::FORBIDDEN),
+            "{why}: {}",
+            page.status
+        );
+        assert!(browser.cookie().is_empty(), "{why}");
+        assert!(page.says("An owner of the practice does that"), "{why}");
+    }
+    assert_eq!(said(&app, "admin.signed_in").await, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_sent_away_is_out_at_once_and_stays_out() {
+    let (app, console, provider) = with_provider().await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let mut tx = app.begin().await;
+    tx.remove_admin(&admins[0].id);
+    tx.commit().await.unwrap();
+
+    let still_in = is_in(&browser).await;
+    let again = provider.sign_in(&browser, "").await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Auditor, DANA)
+        .await;
+    provider.sign_in(&browser, "").await;
+
+    assert!(was_in && !still_in);
+    assert!(is_refused(&again, StatusCode::FORBIDDEN));
+    assert!(is_in(&browser).await, "let in anew, she is somebody new");
+}
+
+#[tokio::test]
+async fn whoever_leaves_the_practice_is_out_of_the_console_at_once_until_a_link_lets_them_in() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+
+    app.disable(&dana).await;
+    let still_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    browser.post("/sign-in", &[("link", &link)]).await;
+
+    assert!(was_in && !still_in);
+    assert!(is_in(&browser).await, "whoever runs the server says so");
+}
+
+#[tokio::test]
+async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
+    let mut app = TestApp::start().await;
+    let provider = StandIn::start(&app).await;
+    let console = by(&mut app, &provider, |oidc| oidc.trust_email = true).await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, "Dana@Elm.example")
+        .await;
+    let unsaid = console.browser();
+    let denied = console.browser();
+
+    provider.is_used_by_claims(json!({"sub": "d", "email": DANA, "email_verified": false}));
+    provider.sign_in(&denied, "").await;
+    provider.is_used_by_claims(json!({"sub": "d", "email": DANA}));
+    provider.sign_in(&unsaid, "").await;
+
+    assert!(
+        !is_in(&denied).await,
+        "what is said to be unverified never counts"
+    );
+    assert!(is_in(&unsaid).await);
+}
+
+#[tokio::test]
+async fn what_comes_back_must_belong_to_the_browser_that_set_out() {
+    let (app, console, provider) = with_provider().await;
+    let victim = console.browser();
+    let back = provider.sign_in_there(&victim, "").await;
+    let kept = victim.on_the_way();
+    let mut mixed = back.clone();
+    mixed.push_str("&iss=https%3A%2F%2Fevil.example");
+
+    let elsewhere = console.browser().get(&back).await;
+    let other = console.browser();
+    provider.sign_in_there(&other, "").await;
+    let swapped = other.get(&back).await;
+    let of_another_issuer = victim.get(&mixed).await;
+    victim.set_on_the_way(kept.clone());
+    let codes_before = provider.exchanged();
+    let well = victim.get(&back).await;
+    let again = victim.get(&back).await;
+    victim.set_on_the_way(kept.clone());
+    let replayed = victim.get(&back).await;
+    let late = console.browser();
+    let too_late = provider.sign_in_there(&late, "").await;
+    app.clock.advance(Duration::from_secs(600));
+    let too_late = late.get(&too_late).await;
+
+    assert_eq!(well.status, StatusCode::SEE_OTHER);
+    for (why, page) in [
+        ("a browser that did not set out", elsewhere),
+        ("a browser that set out otherwise", swapped),
+        ("an answer of another issuer", of_another_issuer),
+        ("the same once more", again),
+        ("a code that was used", replayed),
+        ("after ten minutes", too_late),
+    ] {
+        assert!(
+            is_refused(&page, StatusCode::BAD_REQUEST),
+            "{why}: {}",
+            page.status
+        );
+        assert!(
+            !page.header("set-cookie").contains("drawbridge=dbr"),
+            "{why}"
+        );
+    }
+    assert_eq!(codes_before, 0, "no code was spent for them");
+    assert_eq!(said(&app, "admin.signed_in").await, 1);
+}
+
+#[tokio::test]
+async fn nobody_is_led_to_another_site_by_signing_in() {
+    let (_app, console, provider) = with_provider().await;
+
+    for (next, leads_to) in [
+        ("/systems", "/systems"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("/%09/evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("", "/"),
+    ] {
+        let browser = console.browser();
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", next)
+            .finish();
+        let page = provider.sign_in(&browser, &query).await;
+
+        assert_eq!(page.header("location"), leads_to, "{next}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_said_no_at_the_provider_is_told_so() {
+    let (_app, console, provider) = with_provider().await;
+    let browser = console.browser();
+    provider.sign_in_there(&browser, "").await;
+    let state = provider.asked()["state"].clone();
+
+    let path = format!("/sign-in/back?error=access_denied&error_description=%3Cb%3E&state={state}");
+    let page = browser.get(&path).await;
+
+    assert!(is_refused(&page, StatusCode::FORBIDDEN));
+    assert!(page.says("you said no") && !page.says("<b></"));
+}
+
+#[tokio::test]
+async fn a_practices_own_provider_vouches_for_its_own_people_alone() {
+    let mut app = TestApp::start().await;
+    let provider = StandIn::start(&app).await;
+    app.settings.console.url = Some("http://localhost:9".to_owned());
+    app.settings.practices[1].oidc = Some(provider.settings(&app));
+    let console = app.console().await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, DANA)
+        .await;
+    app.let_in("oak", "Omar", OfficeRole::Owner, "omar@oak.example")
+        .await;
+    let page = console.browser().get("/sign-in").await;
+    let at_oak = console.browser().get("/sign-in?practice=oak").await;
+    let (dana, omar) = (console.browser(), console.browser());
+
+    provider.is_used_by("d", DANA);
+    let refused = provider.sign_in(&dana, "practice=oak").await;
+    provider.is_used_by("o", "omar@oak.example");
+    let well = provider.sign_in(&omar, "practice=oak").await;
+
+    assert!(
+        !page.says("the stand-in"),
+        "nobody learns of another practice"
+    );
+    assert!(at_oak.says("Sign in by the stand-in"));
+    assert!(is_refused(&refused, StatusCode::FORBIDDEN));
+    assert_eq!(well.status, StatusCode::SEE_OTHER);
+    assert!(omar.get("/").await.says("oak"));
+}
+
+#[tokio::test]
+async fn whoever_works_for_several_practices_says_which() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("oak", "Dana R.", OfficeRole::Operator, DANA)
+        .await;
+    let admins = app.store.list_admins(&"oak".into()).await.unwrap();
+    let at_oak = admins[0].id.as_str();
+    let browser = console.browser();
+
+    let asked = provider.sign_in(&browser, "").await;
+    let before = browser.cookie();
+    let elsewhere = console
+        .browser()
+        .post("/sign-in/choose", &[("admin", at_oak)])
+        .await;
+    let nobody = browser.post("/sign-in/choose", &[("admin", "a")]).await;
+    provider.sign_in(&browser, "").await;
+    let chosen = browser.post("/sign-in/choose", &[("admin", at_oak)]).await;
+
+    assert_eq!(asked.status, StatusCode::OK);
+    assert!(asked.says("Which practice?") && asked.says("as operator"));
+    assert!(before.is_empty());
+    assert!(is_refused(&elsewhere, StatusCode::BAD_REQUEST));
+    assert!(is_refused(&nobody, StatusCode::FORBIDDEN));
+    assert_eq!(chosen.status, StatusCode::SEE_OTHER, "{}", chosen.text);
+    assert!(browser.get("/").await.says("oak"));
+}
+
+#[tokio::test]
+async fn while_the_provider_is_down_a_link_still_lets_in() {
+    let mut app = TestApp::start().await;
+    let provider = StandIn::start(&app).await;
+    let console = by(&mut app, &provider, |oidc| {
+        oidc.issuer = "http://127.0.0.1:1".to_owned();
+    })
+    .await;
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let browser = console.browser();
+
+    let down = browser.get("/sign-in/with").await;
+    let by_link = browser.post("/sign-in", &[("link", &link)]).await;
+
+    assert!(is_refused(&down, StatusCode::SERVICE_UNAVAILABLE));
+    assert!(down.says("one-time link") && down.says("drawbridge admin invite"));
+    assert_eq!(by_link.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_provider_that_changed_its_key_is_asked_for_the_new_one() {
+    let (_app, console, provider) = with_provider().await;
+    let (before, after) = (console.browser(), console.browser());
+
+    provider.sign_in(&before, "").await;
+    provider.changes_its_key();
+    provider.sign_in(&after, "").await;
+
+    assert!(is_in(&before).await && is_in(&after).await);
+}
+
+#[tokio::test]
+async fn a_provider_sends_neither_the_bridge_nor_anybody_where_they_must_not_go() {
+    for (what, address) in [
+        ("jwks_uri", "http://169.254.169.254/keys"),
+        ("jwks_uri", "https://10.0.0.1/keys"),
+        ("token_endpoint", "http://evil.example/token"),
+        ("token_endpoint", "file:///etc/passwd"),
+        ("authorization_endpoint", "http://evil.example/authorize"),
+        ("authorization_endpoint", "javascript:alert(1)"),
+        ("issuer", "https://evil.example"),
+    ] {
+        let (_app, console, provider) = with_provider().await;
+        let mut own = json!({
+            "issuer": provider.issuer,
+            "authorization_endpoint": format!("{}/authorize", provider.issuer),
+            "token_endpoint": format!("{}/token", provider.issuer),
+            "jwks_uri": format!("{}/keys", provider.issuer),
+        });
+        own[what] = json!(address);
+        provider.says_of_itself(own);
+
+        let page = console.browser().get("/sign-in/with").await;
+
+        let is_down = is_refused(&page, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(is_down, "{what} {address}: {}", page.status);
+        assert!(!page.says("evil") && !page.says("169.254"), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_no_address_here_connects_their_provider_by_hand() {
+    let (app, console, provider) = with_provider().await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    provider.is_used_by_claims(json!({"sub": "p-1"}));
+
+    let asked = provider.sign_in(&priya, "for=connecting").await;
+    let not_theirs = console.browser().post("/sign-in/connect", &[]).await;
+    let connected = priya.press("/sign-in/connect", &[]).await;
+    let elsewhere = console.browser();
+    provider.sign_in(&elsewhere, "").await;
+    let other = app.sign_in(&console, OfficeRole::Auditor).await;
+    provider.sign_in(&other, "for=connecting").await;
+    let taken = other.press("/sign-in/connect", &[]).await;
+
+    assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
+    assert!(asked.says("p-1") && asked.says("Dana the admin"));
+    assert_eq!(not_theirs.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        connected.header("location"),
+        "/?said=connected",
+        "{}",
+        connected.text
+    );
+    assert!(elsewhere.get("/").await.says("Dana the admin"));
+    assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(provider.asked()["prompt"], "login");
+}
+
+#[tokio::test]
+async fn two_people_never_share_an_address() {
+    let (app, console, _provider) = with_provider().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+
+    let typed = [
+        ("name", "Priya"),
+        ("role", "admin"),
+        ("email", "DANA@elm.example"),
+    ];
+    let taken = owner.press("/settings/admins", &typed).await;
+    let typed = [("name", "Priya"), ("role", "admin"), ("email", "priya")];
+    let no_address = owner.press("/settings/admins", &typed).await;
+    let typed = [
+        ("name", "Priya"),
+        ("role", "admin"),
+        ("email", "Priya@elm.example"),
+    ];
+    let well = owner.press("/settings/admins", &typed).await;
+
+    assert_eq!(taken.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(taken.says("Dana Ruiz is here with this e-mail address already"));
+    assert_eq!(no_address.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(well.status, StatusCode::OK, "{}", well.text);
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    let priya = admins.iter().find(|admin| admin.name == "Priya").unwrap();
+    assert_eq!(priya.email.as_deref(), Some("priya@elm.example"));
+}

@@ -12,6 +12,9 @@
 pub mod admins;
 mod admit;
 mod assets;
+mod csv;
+mod download;
+mod form;
 mod frame;
 mod live;
 mod pages;

@@ -32,7 +32,17 @@ pub struct Route {
     pub path: &'static str,
     /// What somebody must be.
     pub needs: Needs,
+    /// Whether its form may bring a file.
+    takes_file: bool,
     handler: MethodRouter,
+}
+
+impl Route {
+    /// The same, with a form that may bring a file.
+    const fn with_file(mut self) -> Self {
+        self.takes_file = true;
+        self
+    }
 }
 
 fn see<H, T>(path: &'static str, needs: Needs, handler: H) -> Route
@@ -44,6 +54,7 @@ where
         method: Method::GET,
         path,
         needs,
+        takes_file: false,
         handler: get(handler),
     }
 }
@@ -57,6 +68,7 @@ where
         method: Method::POST,
         path,
         needs,
+        takes_file: false,
         handler: post(handler),
     }
 }
@@ -94,8 +106,46 @@ pub fn table() -> Vec<Route> {
             "/doors/{door}/by-hand",
             Right(A::WorkCases),
             pages::door::sign,
+        )
+        .with_file(),
+        see("/doors/{door}", Right(A::SeePeople), pages::aside::show),
+        act(
+            "/doors/{door}/assign",
+            Right(A::WorkCases),
+            pages::aside::assign,
         ),
+        act(
+            "/doors/{door}/aside",
+            Right(A::SetAside),
+            pages::aside::put_aside,
+        ),
+        act(
+            "/doors/{door}/take-up",
+            Right(A::SetAside),
+            pages::aside::take_up,
+        ),
+        see("/files/{file}", Right(A::SeePeople), pages::door::file),
         see("/calls", Right(A::SeePeople), pages::calls::show),
+        see("/calls/aside", Right(A::SeePeople), pages::calls::aside),
+        act("/calls/csv", Right(A::ExportEvidence), pages::csv::calls),
+        act("/cases/csv", Right(A::ExportEvidence), pages::csv::cases),
+        act("/people/csv", Right(A::ExportEvidence), pages::csv::people),
+        act(
+            "/returns/csv",
+            Right(A::ExportEvidence),
+            pages::csv::returns,
+        ),
+        act(
+            "/systems/csv",
+            Right(A::ExportEvidence),
+            pages::csv::systems,
+        ),
+        act("/ledger/csv", Right(A::ExportEvidence), pages::csv::ledger),
+        see(
+            "/systems/{system}/retry",
+            Right(A::WorkCases),
+            pages::calls::ask_to_retry,
+        ),
         act(
             "/systems/{system}/retry",
             Right(A::WorkCases),
@@ -117,6 +167,17 @@ pub fn table() -> Vec<Route> {
             "/people/{person}/evidence",
             Right(A::ExportEvidence),
             pages::person::export,
+        ),
+        see("/evidence", Right(A::ExportEvidence), pages::evidence::show),
+        act(
+            "/evidence/csv",
+            Right(A::ExportEvidence),
+            pages::csv::evidence,
+        ),
+        act(
+            "/evidence/period",
+            Right(A::ExportEvidence),
+            pages::evidence::export,
         ),
         see("/returns", Right(A::SeePeople), pages::returns::show),
         act(
@@ -178,6 +239,7 @@ pub(super) fn all(office: &Arc<Office>) -> Router {
         let guard = admit::Guard {
             office: Arc::clone(office),
             needs: route.needs,
+            takes_file: route.takes_file,
         };
         let handler = route
             .handler

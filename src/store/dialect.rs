@@ -169,6 +169,9 @@ impl Dialect {
             ("moves", include_str!("migrations/moves.sql")),
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
+            ("board", include_str!("migrations/board.sql")),
+            ("aside", include_str!("migrations/aside.sql")),
+            ("files", include_str!("migrations/files.sql")),
         ];
         (1..)
             .zip(steps)

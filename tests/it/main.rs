@@ -11,6 +11,8 @@ mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
 mod console_access;
+mod console_evidence;
+mod console_inbox;
 mod console_work;
 #[cfg(unix)]
 mod crash;

@@ -154,6 +154,51 @@ impl Browser {
         self.post(path, &all).await
     }
 
+    /// Sends a form with a file, as a page of the console does.
+    pub async fn press_with_file(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> Page {
+        let csrf = self.csrf().await;
+        self.post_with_file(
+            path,
+            &[&[("csrf", csrf.as_str())], fields].concat(),
+            (name, bytes),
+        )
+        .await
+    }
+
+    /// Sends a form with these fields only, and a file.
+    pub async fn post_with_file(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> Page {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let part = format!(
+                "--edge\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        let head = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n--edge--\r\n");
+        let request = self
+            .request(Method::POST, path)
+            .header("origin", &self.origin)
+            .header("content-type", "multipart/form-data; boundary=edge")
+            .body(body);
+        self.answer(request).await
+    }
+
     /// What the session's forms carry.
     pub async fn csrf(&self) -> String {
         // Every page has it, also the one that says that the role does not include this.
@@ -175,18 +220,26 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: Option<&[(&str, &str)]>,
     ) -> Page {
-        let url = format!("{}{path}", self.origin);
-        let mut request = self.client.request(method, url);
-        let cookie = self.cookie();
-        if !cookie.is_empty() {
-            request = request.header("cookie", cookie);
-        }
+        let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         if let Some(fields) = fields {
             request = request.form(fields);
         }
+        self.answer(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.origin);
+        let request = self.client.request(method, url);
+        match self.cookie() {
+            cookie if cookie.is_empty() => request,
+            cookie => request.header("cookie", cookie),
+        }
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Page {
         let answer = request.send().await.expect("an answer");
         let (status, headers) = (answer.status(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {

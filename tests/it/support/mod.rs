@@ -265,6 +265,7 @@ impl TestApp {
             note: "looked into the panel",
             generation,
             done: None,
+            file: None,
         };
         let door = (&system.into(), Way::Account);
         attest(

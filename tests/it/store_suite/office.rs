@@ -290,7 +290,7 @@ pub async fn what_is_set_aside_leaves_the_board_and_comes_back(app: &TestApp) {
 
     let before = count(now).await;
     let done = aside::put_aside(&app.store, &app.caller(), &door.id, wish).await;
-    let meanwhile = count(after(now, Duration::from_secs(7_200))).await;
+    let meanwhile = count(after(now, Duration::from_secs(60))).await;
     let ended = count(after(now, Duration::from_secs(86_400))).await;
     let kept = app.door("omar", "billing").await;
     let case = app.store.find_case(&practice, &door.case.unwrap()).await;

@@ -6,10 +6,12 @@
 //! - `deliveries`: how soon and how often a departure reaches a vendor, beside a loop without a record
 //! - `vendor`: the vendor that is called
 //! - `scale`: several bridges over one PostgreSQL
+//! - `board`: the departures board, while many practices share the server
 //! - `alone`: what only Drawbridge is asked for: long lists, departures, kill -9
 //! - `report`: medians, ratios and their spread
 
 mod alone;
+mod board;
 mod deliveries;
 mod load;
 mod report;
@@ -99,6 +101,8 @@ enum Part {
     Deliveries,
     /// Several bridges over one PostgreSQL: needs --postgres.
     Scale,
+    /// The departures board of one of many practices.
+    Board,
     /// Departures taken in, long lists, memory and kill -9.
     Alone,
 }
@@ -146,6 +150,9 @@ async fn run(mut plan: Plan) -> Result<(), Failure> {
         && plan.only.is_none_or(|only| only == Part::Scale)
     {
         scale::measure(&plan, &url, &mut report).await?;
+    }
+    if plan.only.is_none_or(|only| only == Part::Board) {
+        board::measure(&plan, &mut report).await?;
     }
     if plan.only.is_none_or(|only| only == Part::Alone) {
         alone::measure(&plan, &mut report).await?;

@@ -28,6 +28,8 @@ pub enum Systems {
     None,
     /// So many, and the rounds are held back: what is measured is taking changes in.
     HeldBack(usize),
+    /// So many that are make-believe, and called.
+    Sandbox(usize),
     /// Systems of the vendor there: how many, and how many calls each takes at a time.
     Called(SocketAddr, usize, usize),
 }
@@ -36,7 +38,7 @@ impl Systems {
     const fn count(self) -> usize {
         match self {
             Self::None => 0,
-            Self::HeldBack(count) | Self::Called(_, count, _) => count,
+            Self::HeldBack(count) | Self::Sandbox(count) | Self::Called(_, count, _) => count,
         }
     }
 
@@ -150,6 +152,27 @@ impl Server {
         Self::start("Drawbridge", address, token, command, folder).await
     }
 
+    /// Drawbridge on SQLite for these practices.
+    pub async fn practices(
+        plan: &Plan,
+        practices: &[String],
+        systems: Systems,
+    ) -> Result<Self, Failure> {
+        Self::bridge(plan, &format!("sqlite://{DATABASE}"), practices, systems).await
+    }
+
+    /// Starts it again with one more argument.
+    pub async fn restart_with(&mut self, argument: &str) -> Result<(), Failure> {
+        self.command.push(argument.to_owned());
+        self.kill_and_start().await
+    }
+
+    /// What a command of a Drawbridge prints, beside the server.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, Failure> {
+        let program = self.command.first().ok_or("no command")?;
+        run(program, &self.folder, arguments)
+    }
+
     /// A token for a practice of a Drawbridge.
     pub fn token_for(&self, practice: &str) -> Result<String, Failure> {
         let program = self.command.first().ok_or("no command")?;
@@ -261,15 +284,20 @@ fn write_settings(
 }
 
 fn make_token(program: &str, folder: &TempDir, practice: &str) -> Result<String, Failure> {
+    let arguments = [
+        "token",
+        "create",
+        "--practice",
+        practice,
+        "--source",
+        "bench",
+    ];
+    run(program, folder, &arguments)
+}
+
+fn run(program: &str, folder: &TempDir, arguments: &[&str]) -> Result<String, Failure> {
     let made = Command::new(program)
-        .args([
-            "token",
-            "create",
-            "--practice",
-            practice,
-            "--source",
-            "bench",
-        ])
+        .args(arguments)
         .args(["--config", "practice.toml"])
         .env(VENDOR_TOKEN, TOKEN)
         .current_dir(folder.path())

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::light::Light;
 use crate::{
     clock,
     door::Door,
@@ -44,7 +43,7 @@ impl Departure {
         case.or_else(|| self.doors.iter().map(|door| door.wanted_at).min())
     }
 
-    /// How many doors are not proved to be shut.
+    /// How many doors are not proved to be shut, and nobody set aside.
     pub fn left(&self, now: Timestamp) -> usize {
         self.unproved(now).count()
     }
@@ -57,8 +56,17 @@ impl Departure {
 
     fn unproved(&self, now: Timestamp) -> impl Iterator<Item = &Door> {
         let shall_be_shut = self.doors.iter().filter(|door| door.wanted.is_closed());
-        shall_be_shut.filter(move |door| !door.is_green(now))
+        shall_be_shut.filter(move |door| !door.is_settled(now))
     }
+}
+
+/// Everybody who may still get in somewhere they shall not.
+#[derive(Debug, Clone)]
+pub struct Board {
+    /// One by one: breached first, then by least time left.
+    pub departures: Vec<Departure>,
+    /// How many doors of whoever left are set aside: not green, and somebody answers for it.
+    pub set_aside: usize,
 }
 
 /// What share of its time a case has left, from 1 at the beginning to 0 at the deadline.
@@ -72,18 +80,22 @@ pub fn share_left(learned: Timestamp, deadline: Timestamp, now: Timestamp) -> f6
     }
 }
 
-/// Everybody who may still get in somewhere they shall not, breached first, then by least time left.
+/// Looks at the board.
 ///
 /// # Errors
 /// When the archive does not answer.
-pub async fn departures(
+pub async fn look(
     store: &Store,
     practice: &PracticeName,
     now: Timestamp,
-) -> Result<Vec<Departure>, StoreError> {
+) -> Result<Board, StoreError> {
     let cases = store.list_open_cases(practice).await?;
     let doors = store.list_doors_to_watch(practice, now).await?;
-    Ok(arrange(cases, doors, now))
+    let aside = doors.iter().filter(|door| door.set_aside_at(now).is_some());
+    Ok(Board {
+        set_aside: aside.count(),
+        departures: arrange(cases, doors, now),
+    })
 }
 
 fn arrange(cases: Vec<KeptCase>, doors: Vec<Door>, now: Timestamp) -> Vec<Departure> {
@@ -112,12 +124,7 @@ fn arrange(cases: Vec<KeptCase>, doors: Vec<Door>, now: Timestamp) -> Vec<Depart
     }
     let mut departures: Vec<Departure> = by_person
         .into_values()
-        .filter(|departure| {
-            departure
-                .doors
-                .iter()
-                .any(|door| door.wanted.is_closed() && !Light::of(door, now).is_green())
-        })
+        .filter(|departure| departure.left(now) > 0)
         .collect();
     departures.sort_by_key(|departure| {
         let deadline = departure.deadline(now);
@@ -138,7 +145,10 @@ mod tests {
     use drawbridge_sdk::Way;
 
     use super::*;
-    use crate::door::{Assurance, Seen, Wanted};
+    use crate::door::{
+        Assurance, Seen, Wanted,
+        aside::{Kind, SetAside},
+    };
 
     fn at(minute: u64) -> Timestamp {
         clock::after(
@@ -206,6 +216,23 @@ mod tests {
         shut.next_try = None;
 
         assert!(arrange(Vec::new(), vec![shut], at(1)).is_empty());
+    }
+
+    #[test]
+    fn whoever_has_only_a_risk_left_that_is_accepted_comes_back_when_that_ends() {
+        let mut risky = door("nina", "ehr", 60);
+        let aside = SetAside {
+            kind: Kind::RiskAccepted,
+            reason: "the vendor mends it on Monday".to_owned(),
+            signed_by: "Dr. Weiss".to_owned(),
+            signed: at(1),
+            until: Some(at(90)),
+        };
+        risky.put_aside(1, aside, at(1)).unwrap();
+        let on = |minute| arrange(Vec::new(), vec![risky.clone()], at(minute));
+
+        assert!(on(89).is_empty());
+        assert!(on(90)[0].is_breached(at(90)));
     }
 
     #[test]

@@ -1,9 +1,24 @@
 //! What failed, by cause: fourteen refused passwords of one system are one trouble.
 
+use std::collections::HashMap;
+
 use drawbridge_sdk::FailureClass;
 use jiff::Timestamp;
 
-use crate::{door::Door, ids::SystemName};
+use crate::{
+    door::Door,
+    ids::{DoorId, PracticeName, SystemName},
+    store::{
+        Store, StoreError,
+        inbox::{Cause, Sought},
+    },
+};
+
+/// How many doors of each cause stand on the page of all causes.
+pub const FIRST: u32 = 10;
+
+/// How many stand on a page of one cause.
+pub const PAGE: u32 = 50;
 
 /// One cause, and the doors it keeps from being as they shall be.
 #[derive(Debug, Clone)]
@@ -12,59 +27,90 @@ pub struct Trouble {
     pub system: SystemName,
     /// What kind of failure.
     pub class: FailureClass,
-    /// Its doors: those that shall be shut first, then by deadline.
+    /// How many doors.
+    pub count: i64,
+    /// At how many of them something is called.
+    pub called: i64,
+    /// How many of them shall be shut: somebody who left may still get in there.
+    pub closing: i64,
+    /// By when the first of those must be.
+    pub deadline: Option<Timestamp>,
+    /// The first of its doors: those that shall be shut first, then by deadline.
     pub doors: Vec<Door>,
 }
 
-impl Trouble {
-    /// Whether somebody who left may still get in by it.
-    pub fn keeps_a_door_open(&self) -> bool {
-        self.doors.iter().any(|door| door.wanted.is_closed())
-    }
-
-    /// By when the first of its doors must be shut.
-    pub fn deadline(&self) -> Option<Timestamp> {
-        let closing = self.doors.iter().filter(|door| door.wanted.is_closed());
-        closing.filter_map(|door| door.deadline).min()
-    }
+/// What failed: revocations first, then by deadline.
+#[derive(Debug, Clone)]
+pub struct Inbox {
+    /// By cause.
+    pub troubles: Vec<Trouble>,
+    /// Who sees to the doors that are shown.
+    pub assignees: HashMap<DoorId, String>,
 }
 
-/// What failed: revocations first, then by deadline. Doors that the brake holds are none of it.
-pub fn troubles(failing: Vec<Door>, now: Timestamp) -> Vec<Trouble> {
-    let mut troubles: Vec<Trouble> = Vec::new();
-    for door in failing.into_iter().filter(|door| !door.is_held_back(now)) {
-        let Some(class) = door.failure.as_ref().map(|failure| failure.class) else {
-            continue;
+/// What failed, as far as it is looked for. Of each cause the first doors; where only one cause is looked for,
+/// a page of them after the first so many.
+///
+/// # Errors
+/// When the archive does not answer.
+pub async fn look(
+    store: &Store,
+    practice: &PracticeName,
+    sought: &Sought,
+    after: u32,
+    now: Timestamp,
+) -> Result<Inbox, StoreError> {
+    let mut troubles = arrange(store.count_failures(practice, sought, now).await?);
+    let is_one = sought.system.is_some() && sought.class.is_some();
+    let page = if is_one { (after, PAGE) } else { (0, FIRST) };
+    for trouble in &mut troubles {
+        let these = Sought {
+            system: Some(trouble.system.clone()),
+            class: Some(trouble.class),
+            ..sought.clone()
         };
-        let same = troubles
-            .iter_mut()
-            .find(|trouble| trouble.system == door.system && trouble.class == class);
-        match same {
-            Some(trouble) => trouble.doors.push(door),
-            None => troubles.push(Trouble {
-                system: door.system.clone(),
-                class,
-                doors: vec![door],
-            }),
+        trouble.doors = store.list_failures(practice, &these, page, now).await?;
+    }
+    let doors: Vec<&Door> = troubles.iter().flat_map(|trouble| &trouble.doors).collect();
+    Ok(Inbox {
+        assignees: store.find_assignees(practice, &doors).await?,
+        troubles,
+    })
+}
+
+fn arrange(causes: Vec<Cause>) -> Vec<Trouble> {
+    let mut troubles: Vec<Trouble> = Vec::new();
+    for cause in causes {
+        let at = troubles
+            .iter()
+            .position(|trouble| trouble.system == cause.system && trouble.class == cause.class);
+        let at = at.unwrap_or_else(|| {
+            troubles.push(Trouble {
+                system: cause.system.clone(),
+                class: cause.class,
+                count: 0,
+                called: 0,
+                closing: 0,
+                deadline: None,
+                doors: Vec::new(),
+            });
+            troubles.len() - 1
+        });
+        let trouble = &mut troubles[at];
+        trouble.count += cause.doors;
+        trouble.called += cause.called;
+        if cause.is_closing {
+            trouble.closing += cause.doors;
+            trouble.deadline = cause.deadline;
         }
     }
-    for trouble in &mut troubles {
-        trouble.doors.sort_by_key(|door| {
-            (
-                !door.wanted.is_closed(),
-                door.deadline.is_none(),
-                door.deadline,
-                door.person.clone(),
-            )
-        });
-    }
     troubles.sort_by_key(|trouble| {
-        let deadline = trouble.deadline();
         (
-            !trouble.keeps_a_door_open(),
-            deadline.is_none(),
-            deadline,
+            trouble.closing == 0,
+            trouble.deadline.is_none(),
+            trouble.deadline,
             trouble.system.clone(),
+            trouble.class.as_str(),
         )
     });
     troubles
@@ -74,56 +120,36 @@ pub fn troubles(failing: Vec<Door>, now: Timestamp) -> Vec<Trouble> {
 mod tests {
     use std::time::Duration;
 
-    use drawbridge_sdk::Way;
-
     use super::*;
-    use crate::{
-        clock,
-        door::{Failure, Opening, Wanted},
-    };
+    use crate::clock;
 
-    fn now() -> Timestamp {
-        "2026-11-20T17:00:00Z".parse().unwrap()
-    }
-
-    fn failed(person: &str, system: &str, wanted: Wanted, minutes: u64) -> Door {
-        let mut door = Door::new(
-            "elm".into(),
-            format!("{person}-{system}").into(),
-            person.into(),
-            (system.into(), Way::Account),
-            now(),
-        );
-        let deadline = clock::after(now(), Duration::from_secs(60 * minutes));
-        door.wish(wanted, String::new(), Some(deadline), now());
-        door.tries = 1;
-        door.failure = Some(Failure {
+    fn cause(system: &str, is_closing: bool, doors: i64, minutes: u64) -> Cause {
+        let now = "2026-11-20T17:00:00Z".parse().unwrap();
+        Cause {
+            system: system.into(),
             class: FailureClass::Credential,
-            text: "the system refused the bridge's password".to_owned(),
-        });
-        door
+            is_closing,
+            doors,
+            called: doors,
+            deadline: Some(clock::after(now, Duration::from_secs(60 * minutes))),
+        }
     }
 
     #[test]
     fn what_keeps_a_leavers_door_open_comes_first_and_one_cause_is_one_trouble() {
-        let open = || Wanted::Open(Opening::default());
-        let doors = vec![
-            failed("new", "billing", open(), 5),
-            failed("a", "ehr", Wanted::Closed, 40),
-            failed("b", "vpn", Wanted::Closed, 20),
-            failed("c", "ehr", Wanted::Closed, 30),
-            failed("d", "ehr", open(), 1),
+        let causes = vec![
+            cause("billing", false, 7, 5),
+            cause("ehr", true, 2, 30),
+            cause("vpn", true, 1, 20),
+            cause("ehr", false, 1, 1),
         ];
 
-        let troubles = troubles(doors, now());
+        let troubles = arrange(causes);
 
         let order: Vec<&str> = troubles.iter().map(|each| each.system.as_str()).collect();
         assert_eq!(order, ["vpn", "ehr", "billing"]);
-        let people: Vec<&str> = troubles[1]
-            .doors
-            .iter()
-            .map(|door| door.person.as_str())
-            .collect();
-        assert_eq!(people, ["c", "a", "d"]);
+        assert_eq!((troubles[1].count, troubles[1].closing), (3, 2));
+        assert_eq!(troubles[1].deadline, cause("ehr", true, 2, 30).deadline);
+        assert_eq!((troubles[2].closing, troubles[2].deadline), (0, None));
     }
 }

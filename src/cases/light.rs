@@ -3,7 +3,7 @@
 use drawbridge_sdk::FailureClass;
 use jiff::Timestamp;
 
-use crate::door::{Assurance, Door, Seen};
+use crate::door::{Assurance, Door, Seen, aside::Kind};
 
 /// How a door is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +28,10 @@ pub enum Light {
     NotProved,
     /// Waits for a look because many people lose doors at once.
     Held,
+    /// Somebody answers for it that it may be open until then.
+    RiskAccepted,
+    /// Somebody says that there is no such door.
+    DoesNotApply,
     /// The deadline has passed.
     Overdue,
 }
@@ -37,6 +41,12 @@ impl Light {
     pub fn of(door: &Door, now: Timestamp) -> Self {
         if door.is_green(now) {
             return Self::green(door);
+        }
+        if let Some(aside) = door.set_aside_at(now) {
+            return match aside.kind {
+                Kind::RiskAccepted => Self::RiskAccepted,
+                Kind::NotApplicable => Self::DoesNotApply,
+            };
         }
         if door.wanted.is_closed() && door.is_overdue(now) {
             return Self::Overdue;
@@ -78,9 +88,10 @@ impl Light {
             Self::NotProved => 4,
             Self::LivesOn => 5,
             Self::Trying => 6,
-            Self::Signed => 7,
-            Self::NoAccount => 9,
-            Self::Shut | Self::Open => 8,
+            Self::RiskAccepted => 7,
+            Self::Signed => 8,
+            Self::Shut | Self::Open => 9,
+            Self::NoAccount | Self::DoesNotApply => 10,
         }
     }
 

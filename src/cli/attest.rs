@@ -71,6 +71,7 @@ impl Attest {
                 .or(door.map(|door| door.generation))
                 .unwrap_or_default(),
             done: None,
+            file: None,
         };
         let at = SystemClock.now();
         human::attest(

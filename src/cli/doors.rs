@@ -135,12 +135,20 @@ pub(super) fn as_json(name: &str, door: &Door, now: jiff::Timestamp) -> serde_js
         "failure": door.failure.as_ref().map(|failure| failure.class),
         "failure_text": door.failure.as_ref().map(|failure| &failure.text),
         "residual": door.residual_text(),
+        "set_aside": door.set_aside_at(now).map(|aside| json!({
+            "kind": aside.kind,
+            "reason": aside.reason,
+            "signed_by": aside.signed_by,
+            "until": aside.until.map(clock::to_text),
+        })),
     })
 }
 
 fn as_row(name: &str, door: &Door, now: jiff::Timestamp) -> Vec<String> {
     let state = if door.is_green(now) {
         "ok"
+    } else if door.set_aside_at(now).is_some() {
+        "set aside"
     } else if door.is_overdue(now) {
         "OVERDUE"
     } else {

@@ -6,23 +6,26 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     CliError, Exit, output,
     setup::{ConfigArg, PracticeArg, find_person, open_store},
 };
 use crate::{
-    clock::{self, Clock, SystemClock},
-    evidence::pack,
+    clock::{Clock, SystemClock},
+    evidence::{Scope, pack},
     failpoint::{self, Point},
+    store::export,
 };
 
 /// The record of what the bridge did and saw.
 #[derive(Debug, Subcommand)]
 pub enum Evidence {
-    /// Write one person's records as JSON Lines that verify by themselves
-    #[command(after_help = "Example:
-  drawbridge evidence export --person nina@elm.example --out nina.jsonl")]
+    /// Write one person's records, or those of all cases of a time, as JSON Lines that verify by themselves
+    #[command(after_help = "Examples:
+  drawbridge evidence export --person nina@elm.example --out nina.jsonl
+  drawbridge evidence export --from 2026-07-01 --to 2026-09-30 --out summer.jsonl")]
     Export(Export),
     /// Check a file of records without any database; exit code 5 names the first broken record
     #[command(after_help = "Example:
@@ -38,8 +41,14 @@ pub struct Export {
     #[command(flatten)]
     practice: PracticeArg,
     /// Whose records: a userName or an id
-    #[arg(long, value_name = "NAME")]
-    person: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "from")]
+    person: Option<String>,
+    /// Of every case that began on this day or later, in the practice's time zone
+    #[arg(long, value_name = "DAY", conflicts_with = "person", requires = "to")]
+    from: Option<Date>,
+    /// The last day of that time
+    #[arg(long, value_name = "DAY", requires = "from")]
+    to: Option<Date>,
     /// Where to write; standard output if left out
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -70,46 +79,78 @@ impl Export {
         let settings = self.config.load()?;
         let practice = self.practice.choose(&settings)?;
         let store = open_store(&settings).await?;
-        let person = find_person(&store, &practice.name, &self.person).await?;
-        let records = store.list_records(&practice.name, Some(&person)).await?;
-        let header = pack::header(
-            practice.name.as_str(),
-            person.as_str(),
-            &clock::to_text(SystemClock.now()),
-        );
-        let text = pack::write(&header, &records);
+        let (scope, of) = match (&self.person, self.from, self.to) {
+            (Some(person), ..) => {
+                let found = find_person(&store, &practice.name, person).await?;
+                (Scope::Person(found), person.clone())
+            }
+            (None, Some(first), Some(last)) => {
+                let span = span(&practice.time_zone, first, last)?;
+                let period = store.find_period(&practice.name, span).await?;
+                (Scope::Period(period), format!("{first} to {last}"))
+            }
+            // Not let through by the arguments.
+            (None, ..) => return Err(CliError::Problem("name a person, or a time".to_owned())),
+        };
+        let export = store
+            .export(&practice.name, scope, SystemClock.now())
+            .await?;
         match self.out {
-            // The text ends its last line itself.
-            None => output::line(text.trim_end()),
+            None => print(export).await?,
             Some(path) => {
-                write_whole(&path, &text).map_err(|error| {
-                    CliError::Problem(format!(
-                        "`{}` could not be written ({error}): name another file",
-                        path.display()
-                    ))
-                })?;
-                let own = records.iter().filter(|record| record.is_theirs).count();
-                eprintln!("{own} records of {} in {}", self.person, path.display());
+                let shown = write_whole(&path, export).await?;
+                eprintln!("{shown} records of {of} in {}", path.display());
             }
         }
         Ok(Exit::Ok)
     }
 }
 
-/// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+/// A time from the beginning of one day to the end of another.
+fn span(zone: &str, first: Date, last: Date) -> Result<(Timestamp, Timestamp), CliError> {
+    if first > last {
+        return Err(CliError::Problem(format!(
+            "{first} comes after {last}: turn them round"
+        )));
+    }
+    let begin = |day: Date| day.in_tz(zone).map(|begin| begin.timestamp());
+    let no_such_day =
+        |error: jiff::Error| CliError::Problem(format!("there is no such day: {error}"));
+    let from = begin(first).map_err(no_such_day)?;
+    let to = last.tomorrow().and_then(begin).map_err(no_such_day)?;
+    Ok((from, to))
+}
+
+async fn print(mut export: export::Export) -> Result<(), CliError> {
+    while let Some(part) = export.next_part().await? {
+        // Each part ends its last line itself.
+        if !part.is_empty() {
+            output::line(part.trim_end_matches('\n'));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a file that is there whole or not at all. Answers how many records it shows.
+async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, CliError> {
+    let unwritten = |error: std::io::Error| {
+        CliError::Problem(format!(
+            "`{}` could not be written ({error}): name another file",
+            path.display()
+        ))
+    };
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    let (half, rest) = text.as_bytes().split_at(text.len() / 2);
-    file.write_all(half)?;
-    failpoint::pass(Point::DuringExport);
-    file.write_all(rest)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
+    while let Some(part) = export.next_part().await? {
+        file.write_all(part.as_bytes()).map_err(unwritten)?;
+        failpoint::pass(Point::DuringExport);
+    }
+    file.as_file().sync_all().map_err(unwritten)?;
+    file.persist(path).map_err(|error| unwritten(error.error))?;
+    Ok(export.shown())
 }
 
 impl Verify {
@@ -124,13 +165,26 @@ impl Verify {
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
         if self.json {
             output::json(&serde_json::json!({
-                "person_id": proof.person, "records": proof.records, "links": proof.links, "head": proof.head,
+                "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,
+                "links": proof.links, "head": proof.head,
             }));
         } else {
+            let about = match &proof.period {
+                None => "of this person".to_owned(),
+                Some(span) => format!(
+                    "about {} cases that began from {} to before {},",
+                    span.cases, span.from, span.to
+                ),
+            };
             println!(
-                "intact: {} records of this person among {} links of the chain",
+                "intact: {} records {about} among {} links of the chain",
                 proof.records, proof.links
             );
+            match proof.files {
+                0 => {}
+                1 => println!("and the 1 file that was signed with"),
+                files => println!("and the {files} files that were signed with"),
+            }
             println!("head of the chain: {}", proof.head);
             println!(
                 "a chain alone does not show a cut-off end: compare the head with a later export"

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 
-use super::{Office, Practice, admins, kept, routes::Needs, trouble};
+use super::{Office, Practice, admins, form, kept, routes::Needs, trouble};
 use crate::{
     bearer::{Bearer, Kind},
     clock,
+    evidence::{file::Unfit, pack::SignedFile},
     intake::Caller,
     policy::office::{Action, OfficeRole},
     store::{StoreError, admins::Session},
@@ -34,16 +35,15 @@ pub const LONGEST: Duration = Duration::from_secs(8 * 3_600);
 /// How often it is written down that somebody is active: not with each page.
 const NOTED_EVERY: Duration = Duration::from_secs(30);
 
-/// Longest form, in bytes: a note of some pages.
-const FORM_BYTES: usize = 64 * 1024;
-
 /// The most letters of what is typed into a field, as the pages say too. What is signed is kept for good.
-const MOST_LETTERS: [(&str, usize); 5] = [
+const MOST_LETTERS: [(&str, usize); 7] = [
     ("by", 100),
+    ("signer", 100),
     ("name", 100),
     ("email", 254),
     ("how", 2_000),
     ("note", 2_000),
+    ("reason", 2_000),
 ];
 
 /// Says that a page asks for itself again, and nobody did anything.
@@ -59,6 +59,8 @@ pub(super) struct Guard {
     pub(super) needs: Needs,
     /// Whether they must just have proved who they are.
     pub(super) needs_proof: bool,
+    /// Whether its form may bring a file.
+    pub(super) takes_file: bool,
 }
 
 /// Light or dark, or as the machine has it.
@@ -97,7 +99,6 @@ impl Fields {
         Self(url::form_urlencoded::parse(text).into_owned().collect())
     }
 
-    #[cfg(test)]
     pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Self {
         Self(pairs)
     }
@@ -112,8 +113,19 @@ impl Fields {
         self.0.is_empty()
     }
 
+    /// The fields as the end of an address, but for these; empty ones say nothing.
+    pub(super) fn to_query(&self, but: &[&str]) -> String {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.iter() {
+            if !value.is_empty() && !but.contains(&name) {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
+
     /// Whether somebody typed a NUL, which PostgreSQL keeps in no text.
-    fn has_nul(&self) -> bool {
+    pub(super) fn has_nul(&self) -> bool {
         self.iter()
             .any(|(name, value)| name.contains('\0') || value.contains('\0'))
     }
@@ -159,6 +171,8 @@ pub(super) struct Visit {
     pub(super) path: String,
     pub(super) query: Fields,
     pub(super) form: Fields,
+    /// The file that came with the form, if it is one that can be signed with.
+    pub(super) file: Option<Result<SignedFile, Unfit>>,
     pub(super) now: Timestamp,
 }
 
@@ -183,6 +197,15 @@ impl Visit {
             .is_some_and(|someone| someone.session.admin.role.may(action))
     }
 
+    /// Whether whoever is signed in has all that a route needs.
+    fn may_all(&self, needs: Needs) -> bool {
+        match needs {
+            Needs::Nothing => true,
+            Needs::Session => self.signed_in.is_some(),
+            Needs::Right(action) => self.may(action),
+        }
+    }
+
     /// As whom changes are made.
     pub(super) fn caller(&self) -> Caller {
         admins::caller(&self.practice().name, &self.signed_in().session.admin)
@@ -200,31 +223,44 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
         path: parts.uri.path().to_owned(),
         query: Fields::read(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
+        file: None,
         now: guard.office.clock.now(),
     };
     if visit.path.contains("%00") || visit.query.has_nul() {
         return trouble::bare(&visit, StatusCode::BAD_REQUEST);
     }
     let changes = parts.method == Method::POST;
-    if changes {
-        if !is_from_here(&parts.headers, guard.office.is_https) {
-            return trouble::refuse(&visit, "a form came from another site");
-        }
-        match read_form(&guard.office, &parts, body).await {
-            Ok(form) => visit.form = form,
-            Err(status) => return trouble::bare(&visit, status),
-        }
+    if changes && !is_from_here(&parts.headers, guard.office.is_https) {
+        return trouble::refuse(&visit, "a form came from another site");
     }
     if visit.path.starts_with("/assets/") {
         return next.run(Request::from_parts(parts, Body::empty())).await;
     }
-    match find_session(&visit, &parts.headers).await {
+    let problem = match find_session(&visit, &parts.headers).await {
         Ok(Some(someone)) if is_over(&someone, visit.now) => {
-            let sent_theirs = changes && is_theirs(&visit.form, &someone);
-            visit.was_signed_in = Some(someone).filter(|_| sent_theirs);
+            visit.was_signed_in = Some(someone);
+            None
         }
-        Ok(signed_in) => visit.signed_in = signed_in,
-        Err(error) => return trouble::unavailable(&visit, &error),
+        Ok(signed_in) => {
+            visit.signed_in = signed_in;
+            None
+        }
+        Err(error) => Some(error),
+    };
+    if changes {
+        // A file is read of whoever may send it only: what others typed comes back to them all the same.
+        let takes_file = guard.takes_file && visit.may_all(guard.needs);
+        match form::read(&guard.office, &parts, body, takes_file).await {
+            Ok((form, file)) => (visit.form, visit.file) = (form, file),
+            Err(status) => return trouble::bare(&visit, status),
+        }
+    }
+    let was_theirs = |someone: &SignedIn| changes && is_theirs(&visit.form, someone);
+    if !visit.was_signed_in.as_ref().is_some_and(was_theirs) {
+        visit.was_signed_in = None;
+    }
+    if let Some(error) = problem {
+        return trouble::unavailable(&visit, &error);
     }
     if guard.needs != Needs::Nothing {
         let Some(someone) = &visit.signed_in else {
@@ -270,25 +306,6 @@ fn is_from_here(headers: &HeaderMap, is_https: bool) -> bool {
     match (one(header::ORIGIN), one(header::HOST)) {
         (Some(origin), Some(host)) => origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")),
         _ => false,
-    }
-}
-
-async fn read_form(office: &Office, parts: &Parts, body: Body) -> Result<Fields, StatusCode> {
-    let kind = parts.headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if !kind.starts_with("application/x-www-form-urlencoded") {
-        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    }
-    match tokio::time::timeout(office.waits.body, to_bytes(body, FORM_BYTES)).await {
-        Ok(Ok(bytes)) => {
-            let form = Fields::read(&bytes);
-            if form.has_nul() {
-                return Err(StatusCode::BAD_REQUEST);
-            }
-            Ok(form)
-        }
-        Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct Frame {
     pub(super) finds_people: bool,
     /// Where this page is.
     pub(super) path: String,
+    /// What it was asked for, but for what a button said: it asks for the same again.
+    pub(super) query: String,
     /// Whether the page asks for itself again when something happened.
     pub(super) is_live: bool,
     /// Where it hears of that.
@@ -114,6 +116,7 @@ impl Frame {
             theme: visit.theme.as_str(),
             finds_people: visit.may(Action::SeePeople),
             path: visit.path.clone(),
+            query: visit.query.to_query(&["said", "n", "live"]),
             is_live: false,
             stream: "/live".to_owned(),
             refresh: 30,
@@ -122,6 +125,26 @@ impl Frame {
             htmx: assets::htmx(),
             icon: assets::icon(),
         }
+    }
+
+    /// The address of this page.
+    pub(super) fn here(&self) -> String {
+        if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        }
+    }
+
+    /// The same, as a value in another address.
+    pub(super) fn here_as_value(&self) -> String {
+        url::form_urlencoded::byte_serialize(self.here().as_bytes()).collect()
+    }
+
+    /// The same, for a page that asks for itself without scripts.
+    pub(super) fn here_again(&self) -> String {
+        let and = if self.query.is_empty() { "" } else { "&" };
+        format!("{}?{}{and}live=1", self.path, self.query)
     }
 
     /// What a form of whoever is signed in carries.
@@ -142,6 +165,7 @@ fn ways(visit: &Visit, failing: i64, held: i64) -> Vec<Way> {
         ),
         ("/returns", "Returns", "return", held, Action::SeePeople),
         ("/people", "People", "people", 0, Action::SeePeople),
+        ("/evidence", "Evidence", "down", 0, Action::ExportEvidence),
         ("/systems", "Systems", "pulse", 0, Action::SeeSystems),
         ("/ledger", "Ledger", "book", 0, Action::ReadLedger),
         ("/settings", "Settings", "gear", 0, Action::SeeSettings),
@@ -206,7 +230,7 @@ pub(super) fn ours(to: &str) -> Option<&str> {
         && !to.starts_with("//")
         && to
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_".contains(&byte));
+            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.?=&%+".contains(&byte));
     is_ours.then_some(to)
 }
 

@@ -14,6 +14,9 @@
 pub mod admins;
 mod admit;
 mod assets;
+mod csv;
+mod download;
+mod form;
 mod frame;
 mod kept;
 mod live;

@@ -34,7 +34,23 @@ pub struct Route {
     pub needs: Needs,
     /// Whether they must have proved who they are within the last minutes.
     pub needs_proof: bool,
+    /// Whether its form may bring a file.
+    takes_file: bool,
     handler: MethodRouter,
+}
+
+impl Route {
+    /// The same, with a form that may bring a file.
+    const fn with_file(mut self) -> Self {
+        self.takes_file = true;
+        self
+    }
+
+    /// The same for whoever just proved who they are alone.
+    const fn with_proof(mut self) -> Self {
+        self.needs_proof = true;
+        self
+    }
 }
 
 fn see<H, T>(path: &'static str, needs: Needs, handler: H) -> Route
@@ -47,6 +63,7 @@ where
         path,
         needs,
         needs_proof: false,
+        takes_file: false,
         handler: get(handler),
     }
 }
@@ -61,17 +78,8 @@ where
         path,
         needs,
         needs_proof: false,
+        takes_file: false,
         handler: post(handler),
-    }
-}
-
-impl Route {
-    /// The same for whoever just proved who they are alone.
-    fn with_proof(self) -> Self {
-        Self {
-            needs_proof: true,
-            ..self
-        }
     }
 }
 
@@ -115,8 +123,46 @@ pub fn table() -> Vec<Route> {
             Right(A::WorkCases),
             pages::door::sign,
         )
-        .with_proof(),
+        .with_proof()
+        .with_file(),
+        see("/doors/{door}", Right(A::SeePeople), pages::aside::show),
+        act(
+            "/doors/{door}/assign",
+            Right(A::WorkCases),
+            pages::aside::assign,
+        ),
+        act(
+            "/doors/{door}/aside",
+            Right(A::SetAside),
+            pages::aside::put_aside,
+        ),
+        act(
+            "/doors/{door}/take-up",
+            Right(A::SetAside),
+            pages::aside::take_up,
+        ),
+        see("/files/{file}", Right(A::SeePeople), pages::door::file),
         see("/calls", Right(A::SeePeople), pages::calls::show),
+        see("/calls/aside", Right(A::SeePeople), pages::calls::aside),
+        act("/calls/csv", Right(A::ExportEvidence), pages::csv::calls),
+        act("/cases/csv", Right(A::ExportEvidence), pages::csv::cases),
+        act("/people/csv", Right(A::ExportEvidence), pages::csv::people),
+        act(
+            "/returns/csv",
+            Right(A::ExportEvidence),
+            pages::csv::returns,
+        ),
+        act(
+            "/systems/csv",
+            Right(A::ExportEvidence),
+            pages::csv::systems,
+        ),
+        act("/ledger/csv", Right(A::ExportEvidence), pages::csv::ledger),
+        see(
+            "/systems/{system}/retry",
+            Right(A::WorkCases),
+            pages::calls::ask_to_retry,
+        ),
         act(
             "/systems/{system}/retry",
             Right(A::WorkCases),
@@ -138,6 +184,18 @@ pub fn table() -> Vec<Route> {
             "/people/{person}/evidence",
             Right(A::ExportEvidence),
             pages::person::export,
+        )
+        .with_proof(),
+        see("/evidence", Right(A::ExportEvidence), pages::evidence::show),
+        act(
+            "/evidence/csv",
+            Right(A::ExportEvidence),
+            pages::csv::evidence,
+        ),
+        act(
+            "/evidence/period",
+            Right(A::ExportEvidence),
+            pages::evidence::export,
         )
         .with_proof(),
         see("/returns", Right(A::SeePeople), pages::returns::show),
@@ -218,6 +276,7 @@ pub(super) fn all(office: &Arc<Office>) -> Router {
             office: Arc::clone(office),
             needs: route.needs,
             needs_proof: route.needs_proof,
+            takes_file: route.takes_file,
         };
         let handler = route
             .handler

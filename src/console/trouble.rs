@@ -81,6 +81,9 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
         "done" => "When",
         "how" => "How it was checked",
         "note" => "Note",
+        "reason" => "Reason",
+        "signer" => "Who answers for it",
+        "until" => "Until the end of",
         "name" => "Name",
         "email" => "E-mail",
         "role" => "Role",
@@ -100,7 +103,7 @@ pub(super) fn fields_of(form: &Fields) -> (Vec<Field>, Vec<(String, String)>) {
                 label,
                 name: name.to_owned(),
                 value: value.to_owned(),
-                is_long: matches!(name, "how" | "note"),
+                is_long: matches!(name, "how" | "note" | "reason"),
             }),
             None => hidden.push((name.to_owned(), value.to_owned())),
         }

@@ -22,6 +22,8 @@ pub(super) const fn light(light: Light) -> (&'static str, &'static str, &'static
         Light::LivesOn => ("hourglass", "shut, lives on", "warn"),
         Light::NotProved => ("question", "not proved", "idle"),
         Light::Held => ("pause", "held", "warn"),
+        Light::RiskAccepted => ("pen", "risk accepted", "idle"),
+        Light::DoesNotApply => ("minus", "does not apply", "idle"),
         Light::Overdue => ("alert", "overdue", "bad"),
     }
 }
@@ -176,6 +178,9 @@ pub(super) fn said(query: &Fields) -> Option<String> {
     Some(match query.get("said") {
         "tried" if number == 0 => "No door of these waits: all are as they shall be.".to_owned(),
         "tried" => format!("{doors} tried again now."),
+        "assigned" => "Written down, with who sees to it now.".to_owned(),
+        "set-aside" => "Set aside. It is in the ledger with your name.".to_owned(),
+        "taken-up" => "Taken up again: somebody has to see to it.".to_owned(),
         "signed" => "Signed. It is in the ledger with your name.".to_owned(),
         "departed" => format!("{doors} being closed now."),
         "approved" => "Approved. Doors open by the role the person has.".to_owned(),
@@ -221,11 +226,18 @@ pub(super) fn tell(record: &Value) -> Told {
             "busy",
             format!("Case opened: {}", kind_of(detail("kind"))),
         ),
-        "case.closed" => (
-            "check",
-            "good",
-            "Case closed: every door is proved".to_owned(),
-        ),
+        "case.closed" => match record["detail"]["set_aside"].as_u64() {
+            None | Some(0) => (
+                "check",
+                "good",
+                "Case closed: every door is proved".to_owned(),
+            ),
+            Some(aside) => (
+                "pen",
+                "idle",
+                format!("Case closed: {aside} set aside, every other door proved"),
+            ),
+        },
         "door.wanted" => (
             "door",
             "busy",
@@ -259,6 +271,27 @@ pub(super) fn tell(record: &Value) -> Told {
             "good",
             format!("Signed as {} by {}", detail("wanted"), detail("signed_by")),
         ),
+        "door.set_aside" => match detail("kind") {
+            "not_applicable" => (
+                "minus",
+                "idle",
+                format!("Does not apply, says {}", detail("signed_by")),
+            ),
+            _ => (
+                "pen",
+                "warn",
+                format!(
+                    "Risk accepted by {} until {}",
+                    detail("signed_by"),
+                    detail("until").get(..10).unwrap_or_default()
+                ),
+            ),
+        },
+        "door.taken_up" => ("retry", "busy", "Taken up again".to_owned()),
+        "door.assigned" => match detail("to") {
+            "" => ("people", "idle", "Nobody is asked to see to it".to_owned()),
+            name => ("people", "busy", format!("{name} sees to it")),
+        },
         "return.held" => (
             "return",
             "warn",
@@ -317,10 +350,22 @@ pub(super) fn tell(record: &Value) -> Told {
             "warn",
             format!("{} may not come in any more", detail("name")),
         ),
-        "evidence.exported" => (
+        "evidence.exported" => match (detail("from").get(..10), detail("to").get(..10)) {
+            (Some(from), Some(to)) => (
+                "book",
+                "idle",
+                format!("The records from {from} to {to} were taken away as a file"),
+            ),
+            _ => (
+                "book",
+                "idle",
+                "Records were taken away as a file".to_owned(),
+            ),
+        },
+        "table.exported" => (
             "book",
             "idle",
-            "Records were taken away as a file".to_owned(),
+            format!("The table {} was taken away as a file", detail("table")),
         ),
         "system.tested" => ("pulse", "idle", "Was asked whether it answers".to_owned()),
         "ledger.checked" => ("book", "idle", "The chain was checked".to_owned()),

@@ -1,9 +1,11 @@
 //! THE DOOR: one way in for one person, and the rules of what may follow what. Pure.
 //!
+//! - [`aside`]: doors that a named person sets aside, with a reason
 //! - [`verdict`]: what a reading proves (rule R6, and the table "a closed door is green when")
 //! - [`transition`]: what becomes of a door after an answer, a reading or a failure
 //! - [`sweep`]: when a door is read again (rule R7)
 
+pub mod aside;
 pub mod sweep;
 pub mod transition;
 pub mod verdict;
@@ -68,6 +70,8 @@ pub struct Door {
     pub sweep: i64,
     /// What went wrong last, until something goes right.
     pub failure: Option<Failure>,
+    /// Who set it aside, and why. Counts until then: see [`Door::set_aside_at`].
+    pub set_aside: Option<aside::SetAside>,
 }
 
 /// What a door shall be.
@@ -246,6 +250,7 @@ impl Door {
             next_try: None,
             sweep: 0,
             failure: None,
+            set_aside: None,
         }
     }
 
@@ -264,12 +269,12 @@ impl Door {
     }
 
     /// Whether its deadline has passed without it being green. A reading that is merely blind is
-    /// never overdue.
+    /// never overdue, and neither is what somebody set aside.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         let read_since = self.seen_at >= Some(self.wanted_at);
         let blind =
             read_since && self.seen == Seen::Absent && self.assurance == Assurance::Unproven;
-        self.deadline.is_some_and(|deadline| deadline < now) && !self.is_green(now) && !blind
+        self.deadline.is_some_and(|deadline| deadline < now) && !self.is_settled(now) && !blind
     }
 
     /// Whether the brake holds it back: it waits for a look, and nothing failed.

@@ -39,6 +39,7 @@ impl Door {
         self.next_try = Some(now);
         self.sweep = 0;
         self.failure = None;
+        self.set_aside = None;
     }
 
     /// Has a new wish wait for a look at it. One that waits for a person anyhow is left as it is.
@@ -104,6 +105,7 @@ impl Door {
             Verdict::AsWanted(seen) => {
                 self.seen = seen;
                 self.assurance = Assurance::Verified;
+                self.set_aside = None;
                 self.residual.clear();
                 self.failure = None;
                 self.read_again_at_the_next_sweep(now);
@@ -197,6 +199,7 @@ impl Door {
     /// Whoever could get in may hold a new session: residual access is counted anew from the next close.
     fn forget_shut_if_open(&mut self, seen: Seen) {
         self.seen = seen;
+        self.ends_if_it_applies(seen);
         if seen == Seen::Open {
             self.shut_at = None;
             self.sessions_ended = false;
@@ -275,6 +278,7 @@ impl Door {
             };
         }
         self.failure = None;
+        self.set_aside = None;
         Ok(())
     }
 

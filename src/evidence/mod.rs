@@ -1,12 +1,21 @@
 //! THE LEDGER: what the bridge did and saw, append-only and chained by hash. Pure.
 //!
 //! - [`chain`]: records, and the hash that ties each to the one before
-//! - [`pack`]: one person's records as a file that verifies by itself, without the others' content
+//! - [`walk`]: recomputing a chain as its records come
+//! - [`scope`]: whose records a file shows
+//! - [`file`]: what somebody may sign with
+//! - [`pack`]: records as a file that verifies by itself, without the others' content
 //! - [`second`]: the lines of the second ledger, for calls made while the database cannot be written
 
 pub mod chain;
+pub mod file;
 pub mod pack;
+pub mod scope;
 pub mod second;
+pub mod walk;
+
+pub use scope::{Period, Scope};
+pub use walk::Walk;
 
 use jiff::Timestamp;
 use serde::Serialize;

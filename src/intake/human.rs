@@ -8,6 +8,7 @@ use super::{Caller, users::entry};
 use crate::{
     clock,
     door::Door,
+    evidence::pack::SignedFile,
     ids::{PersonId, SystemName},
     store::{Store, StoreError, WriteTx, doors::Lease},
 };
@@ -23,6 +24,8 @@ pub struct Attestation<'a> {
     pub generation: i64,
     /// When they did it, if that is not when they sign.
     pub done: Option<Timestamp>,
+    /// What shows it: a photo, a scan.
+    pub file: Option<&'a SignedFile>,
 }
 
 /// Makes a person's doors that are not green due now, but for those at which nothing is called. Answers
@@ -51,8 +54,8 @@ pub async fn retry(
     Ok(tried)
 }
 
-/// Makes every door into a system due now whose last call or reading failed, but for those that the
-/// brake holds: each person is released by name. Answers how many.
+/// Makes every door into a system due now whose last call or reading failed, but for those that somebody set
+/// aside and those that the brake holds: each person is released by name. Answers how many.
 ///
 /// # Errors
 /// When the archive cannot be written.
@@ -64,7 +67,9 @@ pub async fn retry_system(
 ) -> Result<usize, StoreError> {
     let mut tx = store.begin(&caller.practice, now).await?;
     let mut doors = tx.find_failing_doors_into(system).await?;
-    doors.retain(|door| !door.is_held_back(now) && !door.waits_for_a_person());
+    doors.retain(|door| {
+        !door.is_held_back(now) && !door.waits_for_a_person() && door.set_aside_at(now).is_none()
+    });
     let tried = doors.len();
     for door in doors {
         ask_for_a_try(&mut tx, caller, door);
@@ -128,7 +133,7 @@ pub async fn attest(
         return Ok(Err(reason));
     }
     tx.record_door(&door, Lease::Release);
-    let detail = json!({
+    let mut detail = json!({
         "door": door.id,
         "way": door.way,
         "generation": door.generation,
@@ -137,6 +142,11 @@ pub async fn attest(
         "note": signed.note,
         "done": signed.done.map(clock::to_text),
     });
+    if let Some(file) = signed.file {
+        // The record names its SHA-256: another file in its place would show.
+        detail["attachment"] = json!({"name": file.name, "sha256": file.file, "kind": file.kind});
+        tx.record_signed_file(file);
+    }
     let mut record = entry(&tx, caller, Some(person.clone()), "door.attested", detail);
     record.system = Some(door.system.clone());
     tx.record(record);

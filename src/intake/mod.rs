@@ -6,10 +6,12 @@
 //! - [`returns`]: a departure sticks until somebody lets the person in again
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
+//! - [`aside`]: doors that a person sets aside, and who sees to a door
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`tokens`]: tokens that identity providers push with
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
+pub mod aside;
 mod brake;
 pub mod departures;
 pub mod desk;

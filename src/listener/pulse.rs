@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -17,8 +18,8 @@ use crate::config::Waits;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Doing {
-    /// Nothing: the next request may begin.
-    Idle,
+    /// Nothing, or taking what is left of an answer, until then at most: the next request may begin.
+    Idle(Instant),
     /// Sending the header of a request.
     Asking,
     /// Waiting for the answer, perhaps while it still sends the body.
@@ -26,6 +27,9 @@ enum Doing {
 }
 
 type State = (Doing, Instant);
+
+/// The least time that is worth a word.
+const AT_LEAST: Duration = Duration::from_secs(1);
 
 /// Is told what happens on a connection.
 #[derive(Debug, Clone)]
@@ -58,14 +62,32 @@ impl Pulse {
 
     /// The answer is there to be sent.
     pub(super) fn answered(&self) {
+        let now = Instant::now();
+        let longest = now + self.waits.bulk;
+        self.state
+            .send_replace((Doing::Idle(longest), now + self.waits.idle));
+    }
+
+    /// Bytes of an answer were taken. A long file takes its time, and whoever takes it is not idle.
+    fn sent(&self) {
         let until = Instant::now() + self.waits.idle;
-        self.state.send_replace((Doing::Idle, until));
+        self.state.send_if_modified(|state| {
+            let Doing::Idle(longest) = state.0 else {
+                return false;
+            };
+            // Not with each packet: an answer that is short gains nothing by it.
+            let is_later = until.min(longest) > state.1 + AT_LEAST;
+            if is_later {
+                state.1 = until.min(longest);
+            }
+            is_later
+        });
     }
 
     /// Bytes came. The first of them begins a request; later ones buy no time.
     fn received(&self) {
         self.state.send_if_modified(|state| {
-            let is_first = state.0 == Doing::Idle;
+            let is_first = matches!(state.0, Doing::Idle(_));
             if is_first {
                 *state = (Doing::Asking, Instant::now() + self.waits.head);
             }
@@ -81,7 +103,7 @@ impl Limit {
             let (doing, until) = *self.0.borrow_and_update();
             tokio::select! {
                 () = time::sleep_until(until) => return match doing {
-                    Doing::Idle => "idle",
+                    Doing::Idle(_) => "idle",
                     Doing::Asking => "sending a header",
                     Doing::Waiting => "waiting for an answer",
                 },
@@ -126,7 +148,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.pulse.sent();
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -142,7 +168,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.pulse.sent();
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -152,8 +182,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const WAITS: Waits = Waits {
@@ -182,10 +210,26 @@ mod tests {
         assert_eq!(now(&limit), (Doing::Waiting, 300));
 
         pulse.answered();
-        assert_eq!(now(&limit), (Doing::Idle, 75));
+        let (doing, left) = now(&limit);
+        assert!(matches!(doing, Doing::Idle(_)) && left == 75);
 
         pulse.received();
         assert_eq!(now(&limit), (Doing::Asking, 10));
+    }
+
+    #[test]
+    fn whoever_takes_a_long_answer_has_time_for_it_and_not_for_ever() {
+        let (pulse, limit) = Pulse::begin(WAITS);
+        for (longest, left) in [(300, 75), (40, 40), (3, 5)] {
+            let after = |seconds| Instant::now() + Duration::from_secs(seconds);
+            pulse
+                .state
+                .send_replace((Doing::Idle(after(longest)), after(5)));
+
+            pulse.sent();
+
+            assert_eq!(now(&limit).1, left);
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Action {
     SeePeople,
     /// Have doors tried again, and sign for them.
     WorkCases,
+    /// Answer for a door that is not shut: accept the risk, or say that it does not apply.
+    SetAside,
     /// Close every door of somebody now.
     Depart,
     /// Let somebody in again who left, or keep them out.
@@ -81,7 +83,7 @@ impl OfficeRole {
         match self {
             Self::Owner => "everything, and says who else may come in",
             Self::Admin => "works cases and manages tokens",
-            Self::Operator => "works cases; no tokens",
+            Self::Operator => "works cases; no tokens, accepts no risk",
             Self::Integrator => "systems only; sees no person",
             Self::Auditor => "reads and exports; changes nothing",
             Self::Board => "a wall screen: initials only",
@@ -94,7 +96,10 @@ impl OfficeRole {
         match self {
             Self::Owner => true,
             Self::Admin => !matches!(action, A::ManageAdmins),
-            Self::Operator => !matches!(action, A::ManageAdmins | A::ManageTokens | A::SeeSettings),
+            Self::Operator => !matches!(
+                action,
+                A::ManageAdmins | A::ManageTokens | A::SeeSettings | A::SetAside
+            ),
             Self::Integrator => matches!(action, A::SeeSystems | A::TestSystems),
             Self::Auditor => matches!(
                 action,
@@ -126,6 +131,7 @@ mod tests {
         for role in [OfficeRole::Auditor, OfficeRole::Board] {
             for action in [
                 Action::WorkCases,
+                Action::SetAside,
                 Action::Depart,
                 Action::DecideReturns,
                 Action::ReleaseBrake,

@@ -6,6 +6,7 @@ use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
     doors::{door_columns, door_of},
+    inbox::FAILED,
     records::Case,
     row::{Row, corrupt},
     statement::Statement,
@@ -17,11 +18,6 @@ use crate::{
 };
 
 const KINDS: [&str; 3] = ["joiner", "mover", "leaver"];
-
-/// Doors that the brake holds wait for a look; nothing failed. [`Door::is_held_back`] is the same rule for
-/// a door that was read.
-const FAILED: &str = "failure IS NOT NULL AND NOT (wanted = 'closed' AND due = 'act' AND tries = 0
-    AND failure = 'needs_human' AND next_try IS NOT NULL AND next_try > $2)";
 
 /// A case, and when it was over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +87,14 @@ impl Store {
     ) -> Result<Vec<KeptCase>, StoreError> {
         let statement = Statement::new(
             "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL ORDER BY id",
+             WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL",
         )
         .bind(practice.as_str());
-        self.rows(statement).await?.iter().map(case_of).collect()
+        let rows = self.rows(statement).await?;
+        let mut cases = rows.iter().map(case_of).collect::<Result<Vec<_>, _>>()?;
+        // Not by the database: SQLite would walk through every case there ever was, to have them in order.
+        cases.sort_by(|one, other| one.case.id.cmp(&other.case.id));
+        Ok(cases)
     }
 
     /// The departure that was over last.
@@ -131,6 +131,64 @@ impl Store {
         self.row(statement).await?.as_ref().map(case_of).transpose()
     }
 
+    /// Every case that a practice learned of in a time, in order.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_cases_between(
+        &self,
+        practice: &PracticeName,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<KeptCase>, StoreError> {
+        let statement = Statement::new(
+            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+             WHERE practice = $1 AND learned >= $2 AND learned < $3 ORDER BY learned, id",
+        )
+        .bind(practice.as_str())
+        .bind(clock::to_text(from))
+        .bind(clock::to_text(to));
+        self.rows(statement).await?.iter().map(case_of).collect()
+    }
+
+    /// Every door that belongs to a case of a time.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_doors_of_cases_between(
+        &self,
+        practice: &PracticeName,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Vec<Door>, StoreError> {
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            door_columns!(),
+            " FROM door WHERE practice = $1 AND departure_case IN (
+                 SELECT id FROM departure_case WHERE practice = $1 AND learned >= $2 AND learned < $3)"
+        ))
+        .bind(practice.as_str())
+        .bind(clock::to_text(from))
+        .bind(clock::to_text(to));
+        self.rows(statement).await?.iter().map(door_of).collect()
+    }
+
+    /// Every record that is about no one person, in order: its sequence and text.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_records_about_nobody(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let statement = Statement::new(
+            "SELECT sequence, text FROM evidence WHERE practice = $1 AND person IS NULL ORDER BY sequence",
+        )
+        .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.number("sequence")?, row.text("text")?)))
+            .collect()
+    }
+
     /// When the first close of a case was sent.
     ///
     /// # Errors
@@ -161,35 +219,29 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
+        // Each part has an index of its own. Hiding the practice from the last one has SQLite look for the
+        // few that are due, not for all of the practice.
         let statement = Statement::new(concat!(
             "SELECT ",
             door_columns!(),
-            " FROM door WHERE practice = $1 AND wanted = 'closed' AND (departure_case IN (
+            " FROM (SELECT id AS watched FROM door
+                  WHERE practice = $1 AND wanted = 'closed' AND assurance NOT IN ('verified', 'attested')
+                UNION SELECT id FROM door WHERE practice = $1 AND failure IS NOT NULL
+                UNION SELECT id FROM door WHERE practice = $1 AND departure_case IN (
                   SELECT id FROM departure_case WHERE practice = $1 AND kind IN ('leaver', 'mover')
                       AND closed IS NULL)
-                OR assurance NOT IN ('verified', 'attested') OR failure IS NOT NULL OR next_try < $2)
-             ORDER BY person, system, way"
+                UNION SELECT id FROM door WHERE practice || '' = $1 AND next_try < $2) AS all_watched
+             JOIN door ON practice = $1 AND id = watched WHERE wanted = 'closed'"
         ))
         .bind(practice.as_str())
         .bind(clock::to_text(now));
-        self.rows(statement).await?.iter().map(door_of).collect()
-    }
-
-    /// Doors whose last call or reading failed.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_failing_doors(
-        &self,
-        practice: &PracticeName,
-    ) -> Result<Vec<Door>, StoreError> {
-        let statement = Statement::new(concat!(
-            "SELECT ",
-            door_columns!(),
-            " FROM door WHERE practice = $1 AND failure IS NOT NULL ORDER BY system, person, way"
-        ))
-        .bind(practice.as_str());
-        self.rows(statement).await?.iter().map(door_of).collect()
+        let rows = self.rows(statement).await?;
+        let mut doors = rows.iter().map(door_of).collect::<Result<Vec<_>, _>>()?;
+        doors.sort_by(|one, other| {
+            let place = |door: &Door| (door.person.clone(), door.system.clone(), door.way.as_str());
+            place(one).cmp(&place(other))
+        });
+        Ok(doors)
     }
 
     /// How many doors failed and how many returns wait.

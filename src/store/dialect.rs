@@ -174,6 +174,9 @@ impl Dialect {
             ("leaner", leaner),
             ("access", include_str!("migrations/access.sql")),
             ("token use", include_str!("migrations/token_use.sql")),
+            ("board", include_str!("migrations/board.sql")),
+            ("aside", include_str!("migrations/aside.sql")),
+            ("files", include_str!("migrations/files.sql")),
         ];
         (1..)
             .zip(steps)

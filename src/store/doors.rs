@@ -20,7 +20,7 @@ macro_rules! door_columns {
     () => {
         "practice, id, person, system, way, wanted, opening, generation, reason, wanted_at, deadline, departure_case, \
          seen, seen_at, assurance, shut_at, sessions_ended, residual, fence, round, tries, due, next_try, sweep, \
-         failure, failure_text"
+         failure, failure_text, set_aside, set_aside_until"
     };
 }
 pub(super) use door_columns;
@@ -30,7 +30,7 @@ pub(super) const FORWARDINGS: &str = "SELECT person, opening FROM door
     WHERE practice = $1 AND way = 'forwarding' AND wanted = 'open'";
 
 /// How many they are.
-const COLUMNS: usize = 26;
+const COLUMNS: usize = 28;
 
 /// How many doors one statement writes.
 const AT_ONCE: usize = 50;
@@ -101,6 +101,10 @@ pub(super) fn door_of(row: &Row) -> Result<Door, StoreError> {
         next_try: row.maybe_time("next_try")?,
         sweep: row.number("sweep")?,
         failure,
+        set_aside: row
+            .maybe_text("set_aside")?
+            .map(|text| serde_json::from_str(&text).map_err(|_| corrupt("set_aside")))
+            .transpose()?,
     })
 }
 
@@ -138,6 +142,13 @@ fn bind_door(statement: Statement, door: &Door) -> Statement {
         .bind(door.sweep)
         .bind(failure.map(|failure| failure.class.as_str()))
         .bind(failure.map(|failure| failure.text.as_str()))
+        .bind(door.set_aside.as_ref().map(json_text))
+        .bind(
+            door.set_aside
+                .as_ref()
+                .and_then(|aside| aside.until)
+                .map(clock::to_text),
+        )
 }
 
 fn select_doors_of(practice: &PracticeName, person: &PersonId, lock: &str) -> Statement {
@@ -205,7 +216,7 @@ pub struct Unclosed {
     pub system: SystemName,
     /// How many.
     pub doors: usize,
-    /// How many of them are past their deadline; those that are merely blind never are.
+    /// How many of them are past their deadline; those that are merely blind, or set aside, never are.
     pub overdue: usize,
     /// Since when the oldest of them shall be shut.
     pub oldest: jiff::Timestamp,
@@ -223,7 +234,8 @@ impl Store {
         let statement = Statement::new(
             "SELECT practice, system, COUNT(*) AS doors, MIN(wanted_at) AS oldest,
                  COUNT(CASE WHEN deadline < $1 AND NOT (seen = 'absent' AND assurance = 'unproven'
-                     AND seen_at >= wanted_at) THEN 1 END) AS overdue
+                     AND seen_at >= wanted_at) AND NOT (set_aside IS NOT NULL AND (set_aside_until IS NULL
+                     OR set_aside_until > $1)) THEN 1 END) AS overdue
              FROM door WHERE wanted = 'closed' AND assurance NOT IN ('verified', 'attested')
              GROUP BY practice, system",
         )
@@ -317,7 +329,8 @@ impl WriteTx {
                      lease_until = CASE ${lease} WHEN 2 THEN {until} WHEN 1 THEN door.lease_until ELSE NULL END,
                      round = excluded.round, tries = excluded.tries,
                      due = excluded.due, next_try = excluded.next_try, sweep = excluded.sweep,
-                     failure = excluded.failure, failure_text = excluded.failure_text",
+                     failure = excluded.failure, failure_text = excluded.failure_text,
+                     set_aside = excluded.set_aside, set_aside_until = excluded.set_aside_until",
                 columns = door_columns!(),
                 rows = rows_of_placeholders(doors.len(), COLUMNS),
                 lease = doors.len() * COLUMNS + 1,

@@ -12,7 +12,8 @@
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`], [`token_uses`]: who may push, and who did last
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
-//! - [`admins`], [`identities`], [`cases`], [`faces`]: what the console asks
+//! - [`export`]: evidence as a file, page by page
+//! - [`admins`], [`identities`], [`cases`], [`inbox`], [`faces`], [`files`]: what the console asks
 
 pub mod admins;
 pub mod attempts;
@@ -26,8 +27,11 @@ mod database;
 mod dialect;
 pub mod doors;
 pub mod events;
+pub mod export;
 pub mod faces;
+pub mod files;
 pub mod identities;
+pub mod inbox;
 mod kept_tokens;
 mod line;
 mod lower;

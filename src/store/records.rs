@@ -7,7 +7,7 @@ use super::{Store, StoreError, WriteTx, database::Reads as _, row::corrupt, stat
 use crate::{
     clock,
     door::Door,
-    evidence::{Entry, pack::StoredRecord},
+    evidence::{Entry, Scope, pack::StoredRecord},
     ids::{CaseId, PersonId, PracticeName},
 };
 
@@ -36,19 +36,38 @@ impl Store {
         practice: &PracticeName,
         person: Option<&PersonId>,
     ) -> Result<Vec<StoredRecord>, StoreError> {
+        let scope = person.map_or(Scope::Chain, |person| Scope::Person(person.clone()));
+        self.list_records_after(practice, &scope, 0, u32::MAX).await
+    }
+
+    /// The next records of the practice's chain, in order, with the text of each.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_records_after(
+        &self,
+        practice: &PracticeName,
+        scope: &Scope,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<StoredRecord>, StoreError> {
         let statement = Statement::new(
-            "SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 ORDER BY sequence",
+            "SELECT sequence, person, text, hash FROM evidence WHERE practice = $1 AND sequence > $2
+             ORDER BY sequence LIMIT $3",
         )
-        .bind(practice.as_str());
+        .bind(practice.as_str())
+        .bind(after)
+        .bind(i64::from(most));
         let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| {
                 let whose = row.maybe_text("person")?;
+                let text = row.text("text")?;
                 Ok(StoredRecord {
                     sequence: row.number("sequence")?,
-                    text: row.text("text")?,
+                    is_theirs: scope.shows(whose.as_deref(), &text),
+                    text,
                     hash: row.text("hash")?,
-                    is_theirs: whose.is_some() && whose.as_deref() == person.map(PersonId::as_str),
                 })
             })
             .collect()
@@ -115,7 +134,8 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Closes the case of a door once every door of it is green. Answers whether it was closed now.
+    /// Closes the case of a door once every door of it is green, or set aside by somebody who answers for
+    /// it. Answers whether it was closed now.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -125,27 +145,25 @@ impl WriteTx {
         who: &str,
     ) -> Result<bool, StoreError> {
         let now = self.now();
-        let Some(case) = door.case.clone().filter(|_| door.is_green(now)) else {
+        let Some(case) = door.case.clone().filter(|_| door.is_settled(now)) else {
             return Ok(false);
         };
-        // Most of the time another door is still to be proved; then nobody has to look at all of them.
-        let unproved = Statement::new(
+        // Most of the time another door is still to be seen to; then nobody has to look at all of them.
+        let unsettled = Statement::new(
             "SELECT 1 AS one FROM door WHERE practice = $1 AND departure_case = $2
-             AND assurance NOT IN ('verified', 'attested') LIMIT 1",
+             AND assurance NOT IN ('verified', 'attested') AND set_aside IS NULL LIMIT 1",
         )
         .bind(self.practice().as_str())
         .bind(case.as_str());
-        if self.row(unproved).await?.is_some() {
+        if self.row(unsettled).await?.is_some() {
             return Ok(false);
         }
-        let doors = self.find_doors_of(&door.person).await?;
-        if !doors
-            .iter()
-            .filter(|other| other.case.as_ref() == Some(&case))
-            .all(|other| other.is_green(now))
-        {
+        let mut doors = self.find_doors_of(&door.person).await?;
+        doors.retain(|other| other.case.as_ref() == Some(&case));
+        if !doors.iter().all(|other| other.is_settled(now)) {
             return Ok(false);
         }
+        let aside = doors.iter().filter(|other| !other.is_green(now)).count();
         let closed = Statement::new(
             "UPDATE departure_case SET closed = $1 WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING id",
         )
@@ -161,7 +179,10 @@ impl WriteTx {
             what: "case.closed",
             person: Some(door.person.clone()),
             system: None,
-            detail: Map::from_iter([("case".to_owned(), Value::from(case.as_str()))]),
+            detail: Map::from_iter([
+                ("case".to_owned(), Value::from(case.as_str())),
+                ("set_aside".to_owned(), Value::from(aside)),
+            ]),
         });
         Ok(true)
     }

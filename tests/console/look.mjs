@@ -1,77 +1,22 @@
-// Looks at every page of the console as people do: in light, in dark, and on a phone.
+// Looks at every page of the console as people do: in light, in dark, and on a phone; then goes through a
+// whole departure with a mouse, with the keyboard alone, and without JavaScript.
 //
-//   node look.mjs PROGRAM [--shots FOLDER]
+//   node look.mjs PROGRAM [--shots FOLDER] [--pictures FOLDER]
 //
 // Plays the demo with the real program and signs in by the link it prints. A page fails when axe finds
 // something that keeps people out, when a script or the content policy complains, or when it has to be
-// scrolled sideways. An open board must hear of a change that another page makes. CHROMIUM names the browser.
+// scrolled sideways. --shots keeps what was seen, whole; --pictures takes those of the documentation
+// (docs/images). CHROMIUM names the browser.
 
-import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
+import { attempt, problems, launch, linkFrom, lookAtAll, signIn, start, takePictures, watch } from "./common.mjs";
+import { goThroughADeparture } from "./departure.mjs";
 
-// The packages are installed outside the source tree.
-const require = createRequire(process.env.NODE_PACKAGES ?? import.meta.url);
-const { chromium } = require("playwright-core");
-const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-
-const [program, , shots] = process.argv.slice(2);
+const [program, ...flags] = process.argv.slice(2);
+const folderOf = (flag) => (flags.includes(flag) ? flags[flags.indexOf(flag) + 1] : undefined);
+const [shots, pictures] = [folderOf("--shots"), folderOf("--pictures")];
 if (!program) {
-  console.error("usage: node look.mjs PROGRAM [--shots FOLDER]");
+  console.error("usage: node look.mjs PROGRAM [--shots FOLDER] [--pictures FOLDER]");
   process.exit(2);
-}
-if (shots) mkdirSync(shots, { recursive: true });
-
-const LOOKS = [
-  { name: "light", width: 1280, colorScheme: "light" },
-  { name: "dark", width: 1280, colorScheme: "dark" },
-  { name: "phone", width: 320, colorScheme: "light" },
-];
-
-// --- the demo
-
-const demo = spawn(program, ["demo"], { stdio: ["ignore", "pipe", "inherit"] });
-process.on("exit", () => demo.kill("SIGINT"));
-
-async function findLink() {
-  for await (const line of createInterface({ input: demo.stdout })) {
-    const found = line.match(/http:\/\/\S+\/sign-in\/\S+/);
-    if (found) return found[0];
-  }
-  throw new Error("the demo ended without a link to sign in with");
-}
-
-// --- looking
-
-const problems = [];
-
-function watch(page) {
-  page.on("console", (message) => {
-    if (message.type() === "error") problems.push(`${page.url()}: ${message.text()}`);
-  });
-  page.on("pageerror", (error) => problems.push(`${page.url()}: ${error.message}`));
-}
-
-async function lookAt(context, address, name, look) {
-  const page = await context.newPage();
-  watch(page);
-  await page.goto(address);
-  if (shots) await page.screenshot({ path: `${shots}/${name}-${look.name}.png`, fullPage: true });
-  const isWide = await page.evaluate(
-    () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-  );
-  if (isWide) problems.push(`${name}, ${look.name}: has to be scrolled sideways`);
-  // Not by a script tag: the content policy forbids it, as it shall.
-  const session = await context.newCDPSession(page);
-  const run = async (expression) =>
-    (await session.send("Runtime.evaluate", { expression, awaitPromise: true })).result.value;
-  await run(axe);
-  const found = JSON.parse(await run("axe.run(document).then((result) => JSON.stringify(result.violations))"));
-  for (const { id, help, nodes } of found) {
-    problems.push(`${name}, ${look.name}: ${id}: ${help}: ${nodes.map((node) => node.html).join(" | ")}`);
-  }
-  await page.close();
 }
 
 // An open board asks for itself the moment something happened elsewhere.
@@ -101,14 +46,19 @@ async function findPages(page, origin) {
     const href = await page.locator(selector).first().getAttribute("href");
     return origin + href;
   };
+  const system = await first("/calls", 'a[href*="/retry?"], h3 a[href^="/people/"]');
   return {
     board: `${origin}/`,
     case: await first("/", ".card h2 a"),
     calls: `${origin}/calls`,
     by_hand: await first("/calls", 'a[href$="/by-hand"]'),
+    door: await first("/calls", '.acts a[href^="/doors/"]:not([href$="/by-hand"])'),
+    set_aside: `${origin}/calls/aside`,
+    retry: system.includes("/retry") ? system : `${origin}/systems/portal/retry`,
     people: `${origin}/people`,
     person: await first("/calls", 'h3 a[href^="/people/"]'),
     depart: await first("/people", 'a[href$="/depart"]'),
+    evidence: `${origin}/evidence`,
     returns: `${origin}/returns`,
     brake: `${origin}/brake`,
     systems: `${origin}/systems`,
@@ -119,35 +69,18 @@ async function findPages(page, origin) {
 }
 
 async function main() {
-  const link = await findLink();
+  const demo = start(program, ["demo"]);
+  const link = await linkFrom(demo.stdout);
   const origin = new URL(link).origin;
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--headless", "--no-sandbox", "--disable-gpu"],
-  });
+  const browser = await launch();
   const door = await browser.newContext({ viewport: { width: 1280, height: 860 } });
-  const page = await door.newPage();
-  watch(page);
-  await page.goto(link);
-  await page.locator("main button").click();
-  await page.waitForURL(`${origin}/`);
+  const page = await signIn(door, link);
   const storageState = await door.storageState();
   const pages = await findPages(page, origin);
   await hearsOfAChange(door, origin);
-  let looked = 0;
-  for (const look of LOOKS) {
-    const { width, colorScheme } = look;
-    const context = await browser.newContext({
-      viewport: { width, height: 860 },
-      colorScheme,
-      storageState,
-    });
-    for (const [name, address] of Object.entries(pages)) {
-      await lookAt(context, address, name, look);
-      looked += 1;
-    }
-    await context.close();
-  }
+  const looked = await lookAtAll(browser, storageState, pages, shots);
+  if (pictures) await takePictures(browser, storageState, pages, pictures);
+  await attempt("a departure", () => goThroughADeparture(browser, program, shots));
   await browser.close();
   for (const problem of problems) console.error(problem);
   console.log(`${looked} looks at ${Object.keys(pages).length} pages, ${problems.length} problems`);

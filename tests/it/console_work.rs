@@ -427,7 +427,7 @@ async fn a_persons_records_are_a_file_that_verifies_and_says_who_took_it() {
     assert_eq!(file.status, StatusCode::OK);
     assert!(file.header("content-disposition").starts_with("attachment"));
     let proof = pack::verify(&file.text).unwrap();
-    assert_eq!(proof.person, person.as_str());
+    assert_eq!(proof.person.as_deref(), Some(person.as_str()));
     assert!(proof.records > 5);
     assert!(file.says("evidence.exported") && file.says("admin:Dana the admin"));
 }

@@ -13,6 +13,8 @@ mod canaille_locks_a_user;
 #[cfg(feature = "real-systems")]
 mod canaille_signs_in;
 mod console_access;
+mod console_evidence;
+mod console_inbox;
 mod console_proof;
 mod console_sign_in;
 mod console_tokens;

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use drawbridge::{
     app,
     clock::{Clock, MockClock},
-    evidence::{Entry, pack},
+    evidence::Entry,
     ids::UserId,
     intake::{Caller, Intake},
     rounds::{Rounds, System, Systems, systems::SystemOptions},
@@ -52,8 +52,8 @@ async fn until_rows(database: &mut PgConnection, rows: usize, query: &'static st
 /// What the ledger says of a kind; the chain holds.
 async fn records(store: &Store, what: &str) -> usize {
     let records = store.list_records(&"elm".into(), None).await.unwrap();
-    let header = pack::header("elm", "nobody", "2026-11-20T18:00:00.000Z");
-    pack::verify(&pack::write(&header, &records)).expect("the chain holds");
+    let checked = store.check_chain(&"elm".into()).await.unwrap();
+    checked.expect("the chain holds");
     let what = format!("\"{what}\"");
     let is_one = |text: &&str| text.contains(&what);
     records

@@ -10,7 +10,7 @@ use drawbridge::{
     clock::Clock as _,
     door::Wanted,
     events::{self, Addressee},
-    evidence::{Entry, pack},
+    evidence::{Entry, Scope, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
     people::Change,
@@ -25,6 +25,8 @@ use office::{
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
+    what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
+    what_is_set_aside_leaves_the_board_and_comes_back,
 };
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
@@ -66,6 +68,8 @@ suite!(
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
+    what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
+    what_is_set_aside_leaves_the_board_and_comes_back,
     a_user_comes_back_as_it_was_written,
     a_user_name_is_taken_whatever_its_case,
     an_external_id_is_taken_exactly,
@@ -215,18 +219,15 @@ async fn an_export_of_one_person_verifies_and_hides_the_others(app: &TestApp) {
     app.run_due().await;
     let nina = app.person("nina").await;
 
-    let records = app
-        .store
-        .list_records(&app.practice(), Some(&nina))
-        .await
-        .unwrap();
-    let text = pack::write(
-        &pack::header("elm", nina.as_str(), "2026-11-20T18:00:00.000Z"),
-        &records,
-    );
+    let records = app.store.list_records(&app.practice(), None).await.unwrap();
+    let (practice, scope) = (app.practice(), Scope::Person(nina));
+    let export = app.store.export(&practice, scope, app.clock.now()).await;
+    let text = export.unwrap().whole().await.unwrap();
     let proof = pack::verify(&text).unwrap();
+    let checked = app.store.check_chain(&app.practice()).await.unwrap();
 
     assert_eq!(proof.links, records.len());
+    assert_eq!(checked, Ok(i64::try_from(records.len()).unwrap()));
     assert!(proof.records < proof.links);
     assert!(text.contains("nina") && !text.contains("omar"));
 }

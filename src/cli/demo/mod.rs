@@ -20,7 +20,7 @@ use crate::{
     config::Settings,
     console::admins,
     door::Door,
-    evidence::pack,
+    evidence::{Scope, pack},
     ids::{PersonId, PracticeName},
     intake::human,
     listener,
@@ -146,6 +146,7 @@ async fn departure(
             .find(|door| door.system.as_str() == "badge")
             .map_or(0, |door| door.generation),
         done: None,
+        file: None,
     };
     let badge = ("badge".into(), drawbridge_sdk::Way::Badge);
     let at = SystemClock.now();
@@ -191,13 +192,9 @@ async fn wait_for(
 
 async fn evidence(bridge: &Bridge, practice: &PracticeName, folder: &Path) -> Result<(), CliError> {
     let nina = person(bridge, practice, play::LEAVER).await?;
-    let records = bridge.store.list_records(practice, Some(&nina)).await?;
-    let header = pack::header(
-        practice.as_str(),
-        nina.as_str(),
-        &crate::clock::to_text(SystemClock.now()),
-    );
-    let text = pack::write(&header, &records);
+    let now = SystemClock.now();
+    let export = bridge.store.export(practice, Scope::Person(nina), now);
+    let text = export.await?.whole().await?;
     let proof = pack::verify(&text).map_err(|broken| CliError::Integrity(broken.to_string()))?;
     let file = folder.join("nina.jsonl");
     std::fs::write(&file, text).map_err(problem("cannot write the evidence"))?;

@@ -17,7 +17,6 @@ use crate::{
     },
     clock::{self, Clock as _, SystemClock},
     config::{Practice, Settings},
-    evidence::pack,
     ids::PracticeName,
     store::{Store, StoreError},
 };
@@ -149,14 +148,12 @@ pub(in crate::cli) async fn check_chain(
     store: &Store,
     practice: &PracticeName,
 ) -> Result<Result<String, String>, StoreError> {
-    let head = store.find_ledger_head(practice).await?;
-    let records = store.list_records(practice, None).await?;
-    if let Some(sequence) = pack::first_broken(&records, &head) {
-        return Ok(Err(format!(
+    Ok(match store.check_chain(practice).await? {
+        Ok(length) => Ok(format!("{length} records, intact")),
+        Err(sequence) => Err(format!(
             "record {sequence} was changed or is missing: restore a backup and keep this one as evidence"
-        )));
-    }
-    Ok(Ok(format!("{} records, intact", records.len())))
+        )),
+    })
 }
 
 /// Opens, reads the whole file, and finds the tables up to date.

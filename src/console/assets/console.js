@@ -7,6 +7,11 @@
   let stream = null;
   let known = null;
   let waiting = false;
+  let later = null;
+  let refreshed = -Infinity;
+
+  // Where much happens, a page asks for itself no more often than this: in ms.
+  const AT_MOST_EVERY = 1000;
 
   function say(text, kind) {
     const pill = byId("live-state");
@@ -33,7 +38,16 @@
       say("paused", "held");
       return;
     }
+    const wait = refreshed + AT_MOST_EVERY - performance.now();
+    if (wait > 0) {
+      later ??= setTimeout(() => {
+        later = null;
+        refresh();
+      }, wait);
+      return;
+    }
     waiting = false;
+    refreshed = performance.now();
     say("live", "live");
     window.htmx.trigger(live, "moved");
   }
@@ -122,32 +136,113 @@
   }
   setInterval(tick, 1000);
 
-  // --- Keyboard: / finds a person, unless somebody switched it off: who speaks to their machine
-  // would press it by saying a word.
-  const keys = byId("keys");
+  // --- Keyboard, unless somebody switched it off: who speaks to their machine would press keys by saying
+  // a word.
+  const help = byId("help");
+  const toggle = byId("keys");
   const hasKeys = () => localStorage.getItem("keys") !== "off";
+  const ROWS = ".card, article.row, main .list > li, .events > li";
+
   function showKeys() {
-    if (!keys) return;
-    keys.hidden = false;
-    keys.setAttribute("aria-pressed", String(hasKeys()));
+    if (toggle) toggle.textContent = hasKeys() ? "Switch the keys off" : "Switch the keys on";
     const find = byId("find");
     if (find) find.placeholder = hasKeys() ? "Find a person  /" : "Find a person";
   }
-  if (keys) {
-    keys.addEventListener("click", () => {
+  if (toggle) {
+    toggle.addEventListener("click", () => {
       localStorage.setItem("keys", hasKeys() ? "off" : "on");
       showKeys();
     });
   }
+  const opener = byId("keys-help");
+  if (opener && help) {
+    opener.hidden = false;
+    opener.addEventListener("click", () => help.showModal());
+  }
   showKeys();
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || !hasKeys()) return;
-    if (event.target.matches("input, textarea, select, [contenteditable]")) return;
-    const find = byId("find");
-    if (find) {
-      event.preventDefault();
-      find.focus();
+
+  const rowOf = (element) => (element ? element.closest(ROWS) : null);
+
+  function step(by) {
+    const rows = [...document.querySelectorAll(ROWS)];
+    if (rows.length === 0) return;
+    const at = rows.indexOf(rowOf(document.activeElement));
+    const to = at < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.min(Math.max(at + by, 0), rows.length - 1);
+    rows[to].tabIndex = -1;
+    rows[to].focus();
+    rows[to].scrollIntoView({ block: "nearest" });
+  }
+
+  // The first of these that the row has.
+  function press(...selectors) {
+    const row = rowOf(document.activeElement);
+    for (const selector of row ? selectors : []) {
+      const found = row.querySelector(selector);
+      if (found) return found.click();
     }
+  }
+
+  const KEYS = {
+    "/": () => byId("find") && byId("find").focus(),
+    "?": () => help && help.showModal(),
+    j: () => step(1),
+    k: () => step(-1),
+    r: () => press('form[action$="/retry"] button'),
+    m: () => press('a[href$="/by-hand"]'),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat && !"jk".includes(event.key)) return;
+    if (!hasKeys() || (help && help.open)) return;
+    if (event.target.matches("input, textarea, select, [contenteditable]")) return;
+    // On a button or a link it is theirs.
+    if (event.key === "Enter" && event.target.matches(ROWS)) {
+      return press("h2 a", "h3 a", "a.strong", '.acts a[href^="/doors/"]:not([href$="/by-hand"])', "a");
+    }
+    const act = KEYS[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+
+  // --- A long file says how far it is. Without scripts the browser saves it all the same.
+  async function take(form, says) {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const named = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") || "");
+    // What is no file is a page that says why.
+    if (!answer.ok || !named) return form.submit();
+    const lines = Number(answer.headers.get("drawbridge-lines"));
+    const parts = [];
+    let seen = 0;
+    for (const reader = answer.body.getReader(); ; ) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      parts.push(value);
+      for (const byte of value) if (byte === 10) seen += 1;
+      says.textContent = Math.min(seen, lines) + " of " + lines + " lines";
+    }
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(parts, { type: "application/jsonl" }));
+    link.download = named[1];
+    link.click();
+    URL.revokeObjectURL(link.href);
+    says.textContent = "saved: " + seen + " lines";
+  }
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const says = form.querySelector(".progress");
+    if (!says) return;
+    event.preventDefault();
+    const button = event.submitter;
+    if (button) button.disabled = true;
+    says.textContent = "begins";
+    take(form, says)
+      .catch(() => {
+        says.textContent = "It was cut off: press the button again.";
+      })
+      .finally(() => {
+        if (button) button.disabled = false;
+      });
   });
 
   // A button that was pressed says so, and is not pressed twice.
@@ -158,7 +253,8 @@
     setTimeout(() => {
       if (event.defaultPrevented) return;
       button.setAttribute("aria-busy", "true");
-      if (!event.target.action.endsWith("/evidence")) button.disabled = true;
+      // After a file the page stays as it is.
+      if (!("file" in event.target.dataset)) button.disabled = true;
     }, 0);
   });
   // Coming back by the back button finds the buttons as they were.

@@ -15,7 +15,10 @@ use super::{
     DoorView, held_people, start,
 };
 use crate::{
-    cases::board::{self, Departure},
+    cases::{
+        Board,
+        board::{self, Departure},
+    },
     ids::PersonId,
     policy::office::Action,
     store::{StoreError, faces::Face},
@@ -23,17 +26,20 @@ use crate::{
 
 #[derive(Template)]
 #[template(path = "board.html")]
-struct Board {
+struct Page {
     frame: Frame,
     cards: Vec<Card>,
     /// How many people, and how many of their doors are not proved shut.
     doors: usize,
     late: usize,
+    /// How many doors somebody answers for that are not shut.
+    set_aside: usize,
     /// The departure that was over last, while nobody is leaving.
     last: Option<Last>,
     /// How many of the first steps are done, for whoever begins.
     steps: Option<(usize, usize)>,
     may_depart: bool,
+    may_export: bool,
     sees_people: bool,
     close_within: String,
 }
@@ -109,7 +115,7 @@ fn card(departure: &Departure, face: Option<&Face>, visit: &Visit) -> Card {
 /// When the bridge tries again by itself. What waits for a system that cannot be reached says nothing
 /// about the rest.
 fn next_try(chips: &[DoorView]) -> String {
-    let open = chips.iter().filter(|chip| !chip.is_green);
+    let open = chips.iter().filter(|chip| !chip.is_settled);
     let next = open
         .filter(|chip| chip.next_at.is_some())
         .min_by_key(|chip| (chip.waits, chip.next_at));
@@ -167,7 +173,10 @@ pub(super) async fn brake_notice(visit: &Visit) -> Result<Option<Notice>, StoreE
 pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let store = &visit.office.store;
     let practice = visit.practice();
-    let departures = board::departures(store, &practice.name, visit.now).await?;
+    let Board {
+        departures,
+        set_aside,
+    } = board::look(store, &practice.name, visit.now).await?;
     let people: Vec<PersonId> = departures
         .iter()
         .map(|departure| departure.person.clone())
@@ -190,7 +199,8 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     };
     let mut frame = Frame::live(&visit, "Departures").await;
     frame.notices.extend(brake_notice(&visit).await?);
-    Ok(ok(&Board {
+    Ok(ok(&Page {
+        set_aside,
         doors: cards.iter().map(|card| card.open).sum(),
         late: departures
             .iter()
@@ -199,6 +209,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
         last,
         steps,
         may_depart: visit.may(Action::Depart),
+        may_export: visit.may(Action::ExportEvidence),
         sees_people: visit.may(Action::SeePeople),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),
         frame,

@@ -33,6 +33,8 @@ struct CasePage {
     steps: Vec<Step>,
     doors: Vec<DoorView>,
     proved: usize,
+    /// How many of its doors somebody set aside.
+    aside: usize,
     may_work: bool,
     is_over: bool,
 }
@@ -127,6 +129,7 @@ pub(in super::super) async fn show(
         kind: words::kind_of(kept.case.kind),
         left: deadline.map(|deadline| Left::new(kept.case.learned, deadline, visit.now)),
         steps: steps(&kept, first, &doors, &visit),
+        aside: views.iter().filter(|view| !view.aside.is_empty()).count(),
         proved: views.iter().filter(|view| view.is_green).count(),
         doors: views,
         may_work: visit.may(Action::WorkCases),

@@ -1,22 +1,29 @@
-//! One door: try it again now, or sign that it was done by hand.
+//! One door: try it again now, or sign that it was done by hand, with what shows it.
 
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{Extension, extract::Path, http::StatusCode, response::Response};
+use axum::{
+    Extension,
+    extract::Path,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
 use jiff::{Timestamp, civil::DateTime};
 
 use super::{
     super::{
         admit::Visit,
+        download::disposition,
         frame::{Frame, page, see_other},
         trouble::{Answer, Happened},
         words,
     },
-    DoorView, back,
+    DoorView, back, saying,
 };
 use crate::{
     door::Door,
+    evidence::file,
     ids::DoorId,
     intake::human::{self, Attestation},
 };
@@ -47,7 +54,7 @@ struct Typed {
     note: String,
 }
 
-async fn find(visit: &Visit, door: &str) -> Result<Door, Happened> {
+pub(super) async fn find(visit: &Visit, door: &str) -> Result<Door, Happened> {
     let store = &visit.office.store;
     let found = store
         .find_door(&visit.practice().name, &DoorId::from(door))
@@ -56,7 +63,7 @@ async fn find(visit: &Visit, door: &str) -> Result<Door, Happened> {
 }
 
 /// Where the door is worked on.
-fn place_of(door: &Door) -> String {
+pub(super) fn place_of(door: &Door) -> String {
     match &door.case {
         Some(case) => format!("/cases/{case}"),
         None => format!("/people/{}", door.person),
@@ -73,7 +80,7 @@ pub(in super::super) async fn retry(
     let system = Some(&door.system);
     let tried = human::retry(store, &visit.caller(), &door.person, system, visit.now).await?;
     let to = back(&visit, &place_of(&door));
-    Ok(see_other(&format!("{to}?said=tried&n={tried}")))
+    Ok(see_other(&saying(&to, &format!("said=tried&n={tried}"))))
 }
 
 /// The form to sign with.
@@ -143,9 +150,16 @@ pub(in super::super) async fn sign(
         note: field("note"),
     };
     let generation = visit.form.get("generation").parse().unwrap_or_default();
+    // A browser gives a file only once: whoever has to send the form again chooses it again.
+    let problem_of = |problem: String| match &visit.file {
+        Some(Ok(_)) => format!("{problem} Choose the file again, too."),
+        _ => problem,
+    };
     let done = match check(&typed, &visit) {
         Ok(done) => done,
-        Err(problem) => return form(&visit, &door, generation, typed, problem).await,
+        Err(problem) => {
+            return form(&visit, &door, generation, typed, problem_of(problem)).await;
+        }
     };
     let note = match typed.note.as_str() {
         "" => typed.how.clone(),
@@ -156,6 +170,7 @@ pub(in super::super) async fn sign(
         note: &note,
         generation,
         done: Some(done),
+        file: visit.file.as_ref().and_then(|file| file.as_ref().ok()),
     };
     let store = &visit.office.store;
     let way = (&door.system, door.way);
@@ -163,7 +178,7 @@ pub(in super::super) async fn sign(
     match human::attest(store, &caller, &door.person, way, &signed, visit.now).await? {
         Ok(()) => Ok(see_other(&format!("{}?said=signed", place_of(&door)))),
         Err(reason) => {
-            let problem = words::for_here(&reason);
+            let problem = problem_of(words::for_here(&reason));
             form(&visit, &door, generation, typed, problem).await
         }
     }
@@ -171,6 +186,9 @@ pub(in super::super) async fn sign(
 
 /// When it was done, if all that is needed was written.
 fn check(typed: &Typed, visit: &Visit) -> Result<Timestamp, String> {
+    if let Some(Err(unfit)) = &visit.file {
+        return Err(words::for_here(&unfit.to_string()));
+    }
     if typed.by.is_empty() {
         return Err("Write who did it.".to_owned());
     }
@@ -190,4 +208,26 @@ fn check(typed: &Typed, visit: &Visit) -> Result<Timestamp, String> {
         return Err("It cannot have been done later than now.".to_owned());
     }
     Ok(done)
+}
+
+/// What somebody signed with. It is taken away, and never shown in a page.
+pub(in super::super) async fn file(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(sha256): Path<String>,
+) -> Answer {
+    let store = &visit.office.store;
+    let found = store
+        .find_signed_file(&visit.practice().name, &sha256)
+        .await?;
+    let file = found.ok_or(Happened::NotThere)?;
+    let bytes = file::bytes_of(&file)
+        .ok_or_else(|| Happened::NoArchive("a file that was kept cannot be read".to_owned()))?;
+    Ok((
+        [
+            (header::CONTENT_TYPE, file.kind),
+            (header::CONTENT_DISPOSITION, disposition(&file.name)),
+        ],
+        bytes,
+    )
+        .into_response())
 }

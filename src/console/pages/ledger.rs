@@ -14,9 +14,11 @@ use super::{
         time::When,
         trouble::{Answer, Happened},
     },
+    back,
     person::{Event, event},
+    saying,
 };
-use crate::{evidence::pack, ids::PersonId, intake::human};
+use crate::{ids::PersonId, intake::human, policy::office::Action};
 
 /// How many records one page shows.
 const MOST: u32 = 100;
@@ -31,6 +33,7 @@ struct Ledger {
     older: i64,
     is_first: bool,
     chain: Option<Chain>,
+    may_export: bool,
 }
 
 #[derive(Debug)]
@@ -39,12 +42,24 @@ struct Row {
     name: String,
 }
 
+/// What the chain was when it was last checked.
 #[derive(Debug)]
-struct Chain {
-    at: When,
-    icon: &'static str,
-    kind: &'static str,
-    says: String,
+pub(super) struct Chain {
+    pub(super) at: When,
+    pub(super) icon: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) says: String,
+}
+
+/// The same; `None` if nobody checked it since the start.
+pub(super) fn chain(visit: &Visit) -> Option<Chain> {
+    let looked = visit.office.chains().get(&visit.practice().name).cloned()?;
+    Some(Chain {
+        at: When::new(looked.at, visit),
+        icon: if looked.is_well { "check" } else { "alert" },
+        kind: if looked.is_well { "good" } else { "bad" },
+        says: looked.says,
+    })
 }
 
 /// The page.
@@ -70,7 +85,6 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     let older = records
         .last()
         .map_or(0, |(sequence, _)| if *sequence > 1 { *sequence } else { 0 });
-    let looked = visit.office.chains().get(practice).cloned();
     let rows = events
         .into_iter()
         .map(|event| {
@@ -87,12 +101,8 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
         length: store.find_ledger_length(practice).await?,
         older,
         is_first: before.is_none(),
-        chain: looked.map(|looked| Chain {
-            at: When::new(looked.at, &visit),
-            icon: if looked.is_well { "check" } else { "alert" },
-            kind: if looked.is_well { "good" } else { "bad" },
-            says: looked.says,
-        }),
+        chain: chain(&visit),
+        may_export: visit.may(Action::ExportEvidence),
     }))
 }
 
@@ -104,20 +114,13 @@ pub(in super::super) async fn check(
     let practice = &visit.practice().name;
     let what = ("ledger.checked", None, None);
     human::note(&office.store, &visit.caller(), what, json!({}), visit.now).await?;
-    let head = office.store.find_ledger_head(practice).await?;
-    let records = office.store.list_records(practice, None).await?;
-    let length = records.len();
-    // Hashing a hundred thousand records takes a while; other requests are answered meanwhile.
-    let broken = tokio::task::spawn_blocking(move || pack::first_broken(&records, &head))
-        .await
-        .map_err(|error| Happened::NoArchive(error.to_string()))?;
-    let looked = match broken {
-        None => Looked {
+    let looked = match office.store.check_chain(practice).await? {
+        Ok(length) => Looked {
             at: visit.now,
             is_well: true,
             says: format!("Intact from the first record to number {length}."),
         },
-        Some(sequence) => {
+        Err(sequence) => {
             tracing::error!(practice.name = %practice, sequence, "a record of the ledger was changed or is missing");
             Looked {
                 at: visit.now,
@@ -130,5 +133,5 @@ pub(in super::super) async fn check(
         }
     };
     office.chains().insert(practice.clone(), looked);
-    Ok(see_other("/ledger?said=checked"))
+    Ok(see_other(&saying(&back(&visit, "/ledger"), "said=checked")))
 }

@@ -1,10 +1,13 @@
 //! One file per page.
 
+pub(super) mod aside;
 pub(super) mod board;
 pub(super) mod brake;
 pub(super) mod calls;
 pub(super) mod case;
+pub(super) mod csv;
 pub(super) mod door;
+pub(super) mod evidence;
 pub(super) mod ledger;
 pub(super) mod people;
 pub(super) mod person;
@@ -27,7 +30,7 @@ use super::{
 };
 use crate::{
     cases::Light,
-    door::{Assurance, Door},
+    door::{Assurance, Door, aside::SetAside},
     ids::{PersonId, PracticeName},
     intake::human,
     store::{Store, StoreError, faces::Face},
@@ -59,9 +62,12 @@ pub(super) struct DoorView {
     waits: bool,
     next_at: Option<jiff::Timestamp>,
     residual: String,
+    /// Who set it aside, until when and why; empty if nobody did.
+    aside: String,
     holds_ephi: bool,
     owner: String,
     is_green: bool,
+    is_settled: bool,
 }
 
 impl DoorView {
@@ -130,8 +136,30 @@ impl DoorView {
                 .and_then(|system| system.owner.clone())
                 .unwrap_or_default(),
             is_green,
+            is_settled: door.is_settled(now),
+            aside: door
+                .set_aside_at(now)
+                .map_or_else(String::new, |aside| aside_in_words(aside, visit)),
         }
     }
+}
+
+/// Who answers for a door, until when, and why.
+fn aside_in_words(aside: &SetAside, visit: &Visit) -> String {
+    let zone = &visit.practice().zone;
+    let day = |at: jiff::Timestamp| at.to_zoned(zone.clone()).strftime("%b %-d %Y").to_string();
+    let until = aside.until.map_or_else(String::new, |until| {
+        format!(
+            " until {}",
+            until.to_zoned(zone.clone()).strftime("%b %-d %Y, %H:%M")
+        )
+    });
+    format!(
+        "{} answers for it{until} (signed {}): {}",
+        aside.signed_by,
+        day(aside.signed),
+        aside.reason
+    )
 }
 
 /// The name of somebody nobody knows a name of.
@@ -154,16 +182,18 @@ async fn held_people(
     practice: &PracticeName,
     now: jiff::Timestamp,
 ) -> Result<Vec<Door>, StoreError> {
-    let failing = store.list_failing_doors(practice).await?;
-    Ok(failing
-        .into_iter()
-        .filter(|door| door.is_held_back(now))
-        .collect())
+    store.list_held_doors(practice, now).await
 }
 
 /// Where a form came from, if that is a page of ours.
 fn back(visit: &Visit, otherwise: &str) -> String {
     ours(visit.form.get("back")).unwrap_or(otherwise).to_owned()
+}
+
+/// An address, with what a button did.
+fn saying(to: &str, said: &str) -> String {
+    let and = if to.contains('?') { '&' } else { '?' };
+    format!("{to}{and}{said}")
 }
 
 /// Light or dark.

@@ -24,6 +24,7 @@ struct People {
     rows: Vec<Row>,
     is_cut: bool,
     may_depart: bool,
+    may_export: bool,
     break_glass: Vec<String>,
 }
 
@@ -72,6 +73,7 @@ pub(in super::super) async fn search(Extension(visit): Extension<Arc<Visit>>) ->
         query,
         rows,
         is_cut,
+        may_export: visit.may(Action::ExportEvidence),
         may_depart: visit.may(Action::Depart),
         break_glass: visit.practice().break_glass.clone(),
     }))

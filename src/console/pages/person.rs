@@ -3,17 +3,13 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{
-    Extension,
-    extract::Path,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, extract::Path, response::Response};
 use serde_json::{Value, json};
 
 use super::{
     super::{
         admit::Visit,
+        download,
         frame::{Frame, ok, see_other},
         time::{When, apart},
         trouble::{Answer, Happened},
@@ -24,11 +20,11 @@ use super::{
 use crate::{
     clock,
     door::Door,
-    evidence::pack,
+    evidence::Scope,
     ids::{PersonId, SystemName},
     intake::human,
     policy::office::Action,
-    store::{StoreError, faces::Face},
+    store::faces::Face,
 };
 
 /// How many records the page shows.
@@ -61,6 +57,8 @@ pub(super) struct Event {
     pub(super) who: String,
     pub(super) person: String,
     pub(super) told: Told,
+    /// What was signed with: its SHA-256 and its name.
+    pub(super) file: Option<(String, String)>,
 }
 
 /// Reads a record of the ledger.
@@ -77,6 +75,12 @@ pub(super) fn event(sequence: i64, text: &str, visit: &Visit) -> Event {
         who: words::actor(record["who"].as_str().unwrap_or_default()),
         person: record["person"].as_str().unwrap_or_default().to_owned(),
         told: words::tell(&record),
+        file: record["detail"]["attachment"]["sha256"]
+            .as_str()
+            .map(|sha256| {
+                let name = record["detail"]["attachment"]["name"].as_str();
+                (sha256.to_owned(), name.unwrap_or("file").to_owned())
+            }),
     }
 }
 
@@ -207,38 +211,9 @@ pub(in super::super) async fn export(
     let caller = visit.caller();
     let what = ("evidence.exported", Some(person.clone()), None);
     human::note(store, &caller, what, json!({}), visit.now).await?;
-    let text = evidence(&visit, &person).await?;
-    let name: String = face
-        .user_name
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .take(60)
-        .collect();
-    let disposition = format!("attachment; filename=\"evidence-{name}.jsonl\"");
-    Ok((
-        [
-            (header::CONTENT_TYPE, "application/jsonl".to_owned()),
-            (header::CONTENT_DISPOSITION, disposition),
-        ],
-        text,
-    )
-        .into_response())
-}
-
-async fn evidence(visit: &Visit, person: &PersonId) -> Result<String, StoreError> {
+    let scope = Scope::Person(person);
     let practice = &visit.practice().name;
-    let records = visit
-        .office
-        .store
-        .list_records(practice, Some(person))
-        .await?;
-    let at = clock::to_text(visit.now);
-    let header = pack::header(practice.as_str(), person.as_str(), &at);
-    Ok(pack::write(&header, &records))
+    let export = store.export(practice, scope, visit.now).await?;
+    let name: String = face.user_name.chars().take(60).collect();
+    download::evidence(export, &format!("evidence-{name}.jsonl")).await
 }

@@ -20,6 +20,7 @@ struct Returns {
     frame: Frame,
     rows: Vec<Row>,
     may_decide: bool,
+    may_export: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     Ok(ok(&Returns {
         frame: Frame::of(&visit, "Returns").await,
         rows,
+        may_export: visit.may(Action::ExportEvidence),
         may_decide: visit.may(Action::DecideReturns),
     }))
 }

@@ -25,6 +25,7 @@ struct Systems {
     frame: Frame,
     rows: Vec<Row>,
     may_test: bool,
+    may_export: bool,
     sees_people: bool,
 }
 
@@ -142,6 +143,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     Ok(ok(&Systems {
         frame: Frame::live(&visit, "Systems").await,
         rows,
+        may_export: visit.may(Action::ExportEvidence),
         may_test: visit.may(Action::TestSystems),
         sees_people: visit.may(Action::SeePeople),
     }))

@@ -367,6 +367,7 @@ impl Machine {
             note: "looked into the panel",
             generation: door.generation,
             done: None,
+            file: None,
         };
         let answer = self.read(attest(
             &self.practice.store,

@@ -5,16 +5,20 @@ use std::time::Duration;
 use drawbridge::{
     cases::board,
     clock::{Clock as _, after},
+    door::aside::{Kind, SetAside},
     ids::{PersonId, UserId},
+    intake::aside,
     people::user::User,
     policy::office::OfficeRole,
     store::{
         StoredToken,
         admins::{Admin, Invitation, Session},
         identities::KeptForm,
+        inbox::{SeenTo, Sought},
         token_uses::Came,
     },
 };
+use drawbridge_sdk::FailureClass;
 use serde_json::json;
 
 use crate::support::{TestApp, fake, person};
@@ -89,10 +93,18 @@ pub async fn the_console_finds_cases_failures_people_and_how_each_system_is_doin
     let person = app.person("nina").await;
     let door = app.door("nina", "ehr").await;
 
-    let board = board::departures(&app.store, &practice, now).await.unwrap();
+    let board = board::look(&app.store, &practice, now)
+        .await
+        .unwrap()
+        .departures;
     let case = board[0].case_id().unwrap().clone();
     let first = app.store.find_first_close(&practice, &case).await.unwrap();
-    let failing = app.store.list_failing_doors(&practice).await.unwrap();
+    let all = Sought::default();
+    let failing = app
+        .store
+        .list_failures(&practice, &all, (0, 10), now)
+        .await
+        .unwrap();
     let waiting = app.store.count_waiting(&practice, now).await.unwrap();
     let systems = app.store.list_system_doors(&practice, now).await.unwrap();
     let faces = app.store.search_people(&practice, "OKAF", 5).await.unwrap();
@@ -143,8 +155,160 @@ pub async fn the_console_finds_cases_failures_people_and_how_each_system_is_doin
     assert!(records[0].0 > records[1].0 && records[1].0 > before[0].0);
     assert_eq!(over.closed, Some(app.clock.now()));
     assert_eq!(last.unwrap().case.id, case);
-    let board = board::departures(&app.store, &practice, app.clock.now()).await;
-    assert!(board.unwrap().is_empty());
+    let board = board::look(&app.store, &practice, app.clock.now()).await;
+    assert!(board.unwrap().departures.is_empty());
+}
+
+pub async fn what_failed_is_narrowed_and_whoever_sees_to_it_is_named(app: &TestApp) {
+    let practice = app.practice();
+    let caller = app.caller();
+    app.system("ehr").fail_next([fake::refused()]);
+    app.system("mail").fail_next([fake::refused()]);
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let omar = app.hire("omar", "Billing").await;
+    app.run_due().await;
+    app.system("billing")
+        .fail_next([fake::credential_refused()]);
+    app.disable(&omar).await;
+    app.run_due().await;
+    let dana = Admin {
+        id: "a1".into(),
+        practice: practice.clone(),
+        name: "Dana Ruiz".to_owned(),
+        role: OfficeRole::Owner,
+        email: None,
+    };
+    let mut tx = app.begin().await;
+    tx.record_admin(&dana);
+    tx.commit().await.unwrap();
+    let (ehr, billing) = (
+        app.door("nina", "ehr").await,
+        app.door("omar", "billing").await,
+    );
+    let now = app.clock.now();
+    aside::assign(&app.store, &caller, &ehr.id, Some(&dana), now)
+        .await
+        .unwrap();
+    let person = app.person("nina").await;
+    let found = async |sought: Sought, page| {
+        let doors = app.store.list_failures(&practice, &sought, page, now).await;
+        let ids: Vec<_> = doors.unwrap().into_iter().map(|door| door.id).collect();
+        ids
+    };
+    let all = Sought::default;
+
+    let everything = found(all(), (0, 10)).await;
+    let second = found(all(), (1, 1)).await;
+    let closes = found(
+        Sought {
+            closes_only: true,
+            ..all()
+        },
+        (0, 10),
+    )
+    .await;
+    let refused = Sought {
+        class: Some(FailureClass::Refused),
+        ..all()
+    };
+    let refused = found(refused, (0, 10)).await;
+    let into_ehr = found(
+        Sought {
+            system: Some("ehr".into()),
+            ..all()
+        },
+        (0, 10),
+    )
+    .await;
+    let near = |people, systems| Sought {
+        near: Some((people, systems)),
+        ..all()
+    };
+    let of_nina = found(near(vec![person], Vec::new()), (0, 10)).await;
+    let near_billing = found(near(Vec::new(), vec!["billing".into()]), (0, 10)).await;
+    let of_nobody = found(near(Vec::new(), Vec::new()), (0, 10)).await;
+    let seen_to = |seen_to| Sought { seen_to, ..all() };
+    let by_dana = found(seen_to(SeenTo::By(dana.id.clone())), (0, 10)).await;
+    let by_nobody = found(seen_to(SeenTo::ByNobody), (0, 10)).await;
+    let causes = app
+        .store
+        .count_failures(&practice, &all(), now)
+        .await
+        .unwrap();
+    let names = app
+        .store
+        .find_assignees(&practice, &[&ehr, &billing])
+        .await
+        .unwrap();
+
+    assert_eq!(everything.len(), 3);
+    assert_eq!(everything[0], billing.id, "what shall be shut comes first");
+    assert_eq!(second, everything[1..2]);
+    assert_eq!(closes, std::slice::from_ref(&billing.id));
+    assert_eq!(refused.len(), 2);
+    assert_eq!(into_ehr, std::slice::from_ref(&ehr.id));
+    assert_eq!(
+        (of_nina.len(), near_billing.len(), of_nobody.len()),
+        (2, 1, 0)
+    );
+    assert_eq!(by_dana, std::slice::from_ref(&ehr.id));
+    assert_eq!(by_nobody.len(), 2);
+    assert_eq!(causes.len(), 3);
+    assert!(
+        causes
+            .iter()
+            .all(|cause| (cause.doors, cause.called) == (1, 1))
+    );
+    assert_eq!(names.get(&ehr.id).map(String::as_str), Some("Dana Ruiz"));
+    assert_eq!(names.len(), 1);
+}
+
+pub async fn what_is_set_aside_leaves_the_board_and_comes_back(app: &TestApp) {
+    let practice = app.practice();
+    let omar = app.hire("omar", "Billing").await;
+    app.run_due().await;
+    app.system("billing").fail_next([fake::refused()]);
+    app.disable(&omar).await;
+    app.run_due().await;
+    let (door, now) = (app.door("omar", "billing").await, app.clock.now());
+    let signed = SetAside {
+        kind: Kind::RiskAccepted,
+        reason: "the vendor mends it on Monday".to_owned(),
+        signed_by: "Dr. Weiss".to_owned(),
+        signed: now,
+        until: Some(after(now, Duration::from_secs(86_400))),
+    };
+    let count = async |at| {
+        let board = board::look(&app.store, &practice, at).await.unwrap();
+        let failing = app.store.count_waiting(&practice, at).await.unwrap().0;
+        let aside = app.store.list_doors_set_aside(&practice, at).await.unwrap();
+        let unclosed = app.store.count_unclosed_doors(at).await.unwrap();
+        (
+            board.departures.len(),
+            failing,
+            aside.len(),
+            unclosed[0].overdue,
+        )
+    };
+    let wish = (door.generation, signed.clone());
+
+    let before = count(now).await;
+    let done = aside::put_aside(&app.store, &app.caller(), &door.id, wish).await;
+    let meanwhile = count(after(now, Duration::from_secs(60))).await;
+    let ended = count(after(now, Duration::from_secs(86_400))).await;
+    let kept = app.door("omar", "billing").await;
+    let case = app.store.find_case(&practice, &door.case.unwrap()).await;
+
+    assert_eq!(done.unwrap(), Ok(()));
+    assert_eq!(before, (1, 1, 0, 0));
+    assert_eq!(meanwhile, (0, 0, 1, 0));
+    assert_eq!(ended, (1, 1, 0, 1));
+    assert_eq!(kept.set_aside, Some(signed));
+    assert!(
+        case.unwrap().unwrap().closed.is_some(),
+        "nobody has to see to it"
+    );
 }
 
 pub async fn a_practice_revokes_its_own_tokens_only(app: &TestApp) {

@@ -183,6 +183,51 @@ impl Browser {
         self.post(path, &all).await
     }
 
+    /// Sends a form with a file, as a page of the console does.
+    pub async fn press_with_file(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> Page {
+        let csrf = self.csrf().await;
+        self.post_with_file(
+            path,
+            &[&[("csrf", csrf.as_str())], fields].concat(),
+            (name, bytes),
+        )
+        .await
+    }
+
+    /// Sends a form with these fields only, and a file.
+    pub async fn post_with_file(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        (name, bytes): (&str, &[u8]),
+    ) -> Page {
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let part = format!(
+                "--edge\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend(part.into_bytes());
+        }
+        let head = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend(head.into_bytes());
+        body.extend(bytes);
+        body.extend(b"\r\n--edge--\r\n");
+        let request = self
+            .request(Method::POST, path)
+            .header("origin", &self.origin)
+            .header("content-type", "multipart/form-data; boundary=edge")
+            .body(body);
+        self.take(request.send().await.expect("an answer")).await
+    }
+
     /// What the session's forms carry.
     pub async fn csrf(&self) -> String {
         // Every page has it, also the one that says that the role does not include this.
@@ -205,6 +250,10 @@ impl Browser {
         fields: Option<&[(&str, &str)]>,
     ) -> Page {
         let answer = self.ask(method, path, headers, fields).await;
+        self.take(answer).await
+    }
+
+    async fn take(&self, answer: reqwest::Response) -> Page {
         let (status, headers) = (answer.status(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap_or_default().split(';').next();
@@ -240,6 +289,17 @@ impl Browser {
         headers: &[(&str, &str)],
         fields: Option<&[(&str, &str)]>,
     ) -> reqwest::Response {
+        let mut request = self.request(method, path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(fields) = fields {
+            request = request.form(fields);
+        }
+        request.send().await.expect("an answer")
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.origin);
         let mut request = self.client.request(method, url);
         let kept = self.on_the_way();
@@ -250,12 +310,6 @@ impl Browser {
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
         }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(fields) = fields {
-            request = request.form(fields);
-        }
-        request.send().await.expect("an answer")
+        request
     }
 }

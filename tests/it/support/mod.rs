@@ -266,6 +266,7 @@ impl TestApp {
             note: "looked into the panel",
             generation,
             done: None,
+            file: None,
         };
         let door = (&system.into(), Way::Account);
         attest(

@@ -1,0 +1,96 @@
+//! Tables as CSV, for a spreadsheet: a cell is never taken for a formula there.
+//!
+//! # Source
+//! RFC 4180; <https://owasp.org/www-community/attacks/CSV_Injection>.
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// Has spreadsheets read the file as UTF-8.
+const MARK: &str = "\u{feff}";
+
+/// A row, with its end.
+pub(super) fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
+    let mut row = String::new();
+    for (place, text) in cells.into_iter().enumerate() {
+        if place > 0 {
+            row.push(',');
+        }
+        push_cell(&mut row, text);
+    }
+    row.push_str("\r\n");
+    row
+}
+
+fn push_cell(row: &mut String, text: &str) {
+    let is_formula = text.trim_start_matches(' ').starts_with(FORMULA);
+    let is_quoted = text.contains(['"', ',', '\r', '\n']);
+    if is_quoted {
+        row.push('"');
+    }
+    if is_formula {
+        row.push('\'');
+    }
+    if is_quoted {
+        row.push_str(&text.replace('"', "\"\""));
+        row.push('"');
+    } else {
+        row.push_str(text);
+    }
+}
+
+/// The first row of a file.
+pub(super) fn head<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    format!("{MARK}{}", row(names))
+}
+
+/// The headers of a file with this name.
+pub(super) fn headers(name: &str) -> [(header::HeaderName, String); 2] {
+    [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}.csv\""),
+        ),
+    ]
+}
+
+/// A whole file.
+pub(super) fn file(name: &str, text: String) -> Response {
+    (headers(name), text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_never_a_formula() {
+        for text in [
+            "=HYPERLINK(\"http://evil\")",
+            "+1",
+            "-2+3",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "  =1",
+        ] {
+            let row = row([text]);
+            let inside = row.trim_end().trim_matches('"');
+            assert!(inside.starts_with('\''), "{row}");
+        }
+    }
+
+    #[test]
+    fn what_has_commas_quotes_or_lines_stays_one_cell() {
+        assert_eq!(
+            row(["Okafor, Nina", "said \"no\"", "two\nlines", "plain", ""]),
+            "\"Okafor, Nina\",\"said \"\"no\"\"\",\"two\nlines\",plain,\r\n"
+        );
+    }
+}

@@ -1,0 +1,311 @@
+// A whole departure in front of the real server: one system is dead, one is done by hand. Three people leave,
+// and somebody sees to each: with a mouse, with the keyboard alone, and without JavaScript.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { attempt, expect, lookAtAll, signIn, start, watch } from "./common.mjs";
+
+const SOON = { timeout: 15_000 };
+
+// The least a photo can be: one white pixel.
+const PHOTO = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+const ROLES = `
+[[role]]
+name = "Nurse"
+matches = ["Nurse"]
+[role.access]
+ehr = "nurse"
+vpn = "staff"
+badge = "side door"
+`;
+
+const settings = (port, dead) => `
+listen = "127.0.0.1:${port}"
+database = "sqlite://elm.db"
+[[practice]]
+name = "elm"
+title = "Elm Street Family Medicine"
+time_zone = "America/Chicago"
+roles = "roles.toml"
+[[practice.source]]
+name = "entra"
+[[practice.system]]
+name = "ehr"
+title = "EHR"
+category = "ehr"
+connector = "sandbox"
+[[practice.system]]
+name = "vpn"
+title = "VPN (dead)"
+category = "vpn"
+connector = "scim"
+owner = "Priya of IT"
+[practice.system.settings]
+base_url = "http://127.0.0.1:${dead}/scim/v2"
+token = { env = "DEAD_TOKEN" }
+allow_plain_http = true
+[[practice.system]]
+name = "badge"
+title = "Badge (by hand)"
+category = "badge"
+connector = "manual"
+owner = "Dana Ruiz"
+[practice.system.settings]
+ways = ["badge"]
+owner = "Dana Ruiz"
+instructions = { open = "Issue a card.", close = "Deactivate the card in the panel, take it back, and try it at the side door." }
+`;
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+// The server, and what stands around it.
+async function open(named) {
+  const program = resolve(named);
+  const folder = mkdtempSync(join(tmpdir(), "drawbridge-look-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const [port, dead] = [await freePort(), await freePort()];
+  writeFileSync(join(folder, "practice.toml"), settings(port, dead));
+  writeFileSync(join(folder, "roles.toml"), ROLES);
+  const env = { ...process.env, DEAD_TOKEN: "nobody-asks-for-it", DRAWBRIDGE_LOG: "error" };
+  const run = (...args) => execFileSync(program, args, { cwd: folder, env, encoding: "utf8" }).trim();
+  const token = run("token", "create", "--config", "practice.toml", "--practice", "elm", "--source", "entra");
+  start(program, ["serve", "--config", "practice.toml"], { cwd: folder, env });
+  const origin = `http://127.0.0.1:${port}`;
+  for (let tries = 0; ; tries += 1) {
+    const answer = await fetch(`${origin}/livez`).catch(() => null);
+    if (answer?.ok) break;
+    if (tries > 200) throw new Error("the server does not answer");
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  const scim = async (method, path, body) => {
+    const answer = await fetch(`${origin}/scim/v2${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/scim+json" },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  };
+  return {
+    folder,
+    origin,
+    run,
+    invite: () =>
+      run("admin", "invite", "--config", "practice.toml", "--practice", "elm", "--name", "Dana Ruiz", "--role", "owner"),
+    hire: (name) =>
+      scim("POST", "/Users", {
+        schemas: ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        userName: `${name.toLowerCase()}@elm.example`,
+        displayName: name,
+        title: "Nurse",
+        active: true,
+      }),
+    disable: ({ id }) =>
+      scim("PATCH", `/Users/${id}`, {
+        schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        Operations: [{ op: "Replace", path: "active", value: "False" }],
+      }),
+  };
+}
+
+// Saves a file that a button sends, and has the command line check it.
+async function takeAndVerify(page, server, button, name) {
+  const begun = page.waitForEvent("download", SOON);
+  await button.click();
+  const file = join(server.folder, name);
+  await (await begun).saveAs(file);
+  try {
+    const said = server.run("evidence", "verify", file);
+    expect(said.startsWith("intact:"), `${name}: the command line says: ${said}`);
+    return said;
+  } catch (error) {
+    expect(false, `${name}: does not verify: ${error.message}`);
+    return "";
+  }
+}
+
+const openDoors = (page) => page.locator('a[href$="/by-hand"]');
+
+// With a mouse: sees her leave, signs with a photo, sees the case closed, takes the evidence away.
+async function withAMouse(browser, server, nina, shots) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const board = await signIn(context, server.invite());
+  await board.locator("#live-state:not([hidden])").waitFor(SOON);
+  const asked = [];
+  board.on("request", (request) => {
+    if ("drawbridge-live" in request.headers()) asked.push(Date.now());
+  });
+  const began = Date.now();
+  await server.disable(nina);
+  const card = board.locator(".card", { hasText: "Nina" });
+  await card.waitFor(SOON);
+  const took = Date.now() - began;
+  console.log(`a departure was on an open board after ${took} ms`);
+  expect(took <= 1_000, `a departure was on an open board only after ${took} ms`);
+  await board.locator(".card", { hasText: "2 of 3 not proved" }).waitFor(SOON);
+  // Much happened meanwhile, and the page asked for itself once a second at most.
+  const tooSoon = asked.filter((at, place) => place > 0 && at - asked[place - 1] < 900);
+  expect(tooSoon.length === 0, `the board asked for itself ${asked.length} times, ${tooSoon.length} times too soon`);
+  if (shots) await board.screenshot({ path: `${shots}/story-board.png` });
+  await card.locator("h2 a").click();
+  for (let signed = 0; signed < 2; signed += 1) {
+    await openDoors(board).first().click();
+    await board.locator("#how").fill("Looked into the panel: her account is disabled there.");
+    await board.locator("#file").setInputFiles({ name: "panel.png", mimeType: "image/png", buffer: PHOTO });
+    if (shots && signed === 0) await board.screenshot({ path: `${shots}/story-by-hand.png` });
+    await board.getByRole("button", { name: "Sign", exact: true }).click();
+    await board.getByText("It is in the ledger with your name.").waitFor(SOON);
+  }
+  await board.getByText("This case is closed").waitFor(SOON);
+  if (shots) await board.screenshot({ path: `${shots}/story-case-closed.png` });
+  await board.getByRole("link", { name: "everything about this person" }).click();
+  expect((await board.locator('a[href^="/files/"]').count()) === 2, "the photos are not on her page");
+  const photo = board.waitForEvent("download", SOON);
+  await board.locator('a[href^="/files/"]').first().click();
+  expect((await photo).suggestedFilename() === "panel.png", "the photo is not taken away under its name");
+  const said = await takeAndVerify(
+    board,
+    server,
+    board.getByRole("button", { name: "Evidence as a file" }),
+    "nina.jsonl",
+  );
+  expect(said.includes("1 file"), `her evidence has not the photo: ${said}`);
+  await board.getByText("saved:").waitFor(SOON);
+  await board.goto(`${server.origin}/evidence`);
+  const whole = await takeAndVerify(
+    board,
+    server,
+    board.getByRole("button", { name: "Evidence of this time as a file" }),
+    "time.jsonl",
+  );
+  expect(whole.includes("cases that began"), `the evidence of a time says: ${whole}`);
+  const storageState = await context.storageState();
+  const looked = await lookAtAll(
+    browser,
+    storageState,
+    { story_evidence: `${server.origin}/evidence`, story_calls: `${server.origin}/calls` },
+    shots,
+  );
+  await context.close();
+  return looked;
+}
+
+// Presses Tab until the focus is there: whoever has no mouse must get everywhere, and see where they are.
+async function tabTo(page, locator) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (await locator.evaluate((element) => element === document.activeElement)) {
+      const outline = await locator.evaluate((element) => getComputedStyle(element).outlineStyle);
+      expect(outline !== "none", "what has the focus is not seen to have it");
+      return true;
+    }
+    await page.keyboard.press("Tab");
+  }
+  return false;
+}
+
+async function withTheKeyboard(browser, server, omar) {
+  await server.disable(omar);
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const page = await context.newPage();
+  watch(page);
+  await page.goto(server.invite());
+  expect(await tabTo(page, page.locator("main button")), "the button that signs in is not reached by Tab");
+  await page.keyboard.press("Enter");
+  await page.waitForURL(`${server.origin}/`);
+  await page.locator(".card", { hasText: "Omar" }).waitFor(SOON);
+  await page.keyboard.press("?");
+  expect(await page.locator("#help").evaluate((help) => help.open), "? does not show the keys");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("j");
+  expect(
+    await page.evaluate(() => document.activeElement.classList.contains("card")),
+    "j does not go to the first card",
+  );
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/cases\//);
+  await page.locator("article.row").first().waitFor(SOON);
+  await page.keyboard.press("j");
+  await page.keyboard.press("r");
+  await page.getByText(/tried again now|No door of these waits/).waitFor(SOON);
+  for (let signed = 0; signed < 2; signed += 1) {
+    await page.keyboard.press("j");
+    await page.keyboard.press("m");
+    await page.waitForURL(/\/by-hand$/);
+    expect(await tabTo(page, page.locator("#how")), "how it was checked is not reached by Tab");
+    await page.keyboard.type("Tried the card at the side door: refused. (j, k, r and m are letters here)");
+    expect(await tabTo(page, page.getByRole("button", { name: "Sign", exact: true })), "Sign is not reached by Tab");
+    await page.keyboard.press("Enter");
+    await page.getByText("It is in the ledger with your name.").waitFor(SOON);
+  }
+  await page.getByText("This case is closed").waitFor(SOON);
+  // Switched off, keys are letters.
+  await page.keyboard.press("?");
+  expect(await tabTo(page, page.locator("#keys")), "the keys cannot be switched off by Tab");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.locator("h1").click();
+  await page.keyboard.press("j");
+  const isOnARow = await page.evaluate(() => document.activeElement.matches("article.row"));
+  expect(!isOnARow, "j moves although the keys are switched off");
+  await context.close();
+}
+
+async function withoutScripts(browser, server, sam) {
+  await server.disable(sam);
+  const context = await browser.newContext({
+    viewport: { width: 320, height: 640 },
+    colorScheme: "dark",
+    javaScriptEnabled: false,
+  });
+  const page = await signIn(context, server.invite());
+  const until = async (text) => {
+    for (let tries = 0; tries < 60; tries += 1) {
+      if ((await page.getByText(text).count()) > 0) return true;
+      await page.waitForTimeout(250);
+      await page.goto(page.url());
+    }
+    return false;
+  };
+  expect(await until("2 of 3 not proved"), "without JavaScript the board does not show who leaves");
+  await page.locator(".card h2 a").click();
+  for (let signed = 0; signed < 2; signed += 1) {
+    await openDoors(page).first().click();
+    await page.locator("#how").fill("Looked into the panel: disabled.");
+    await page.locator("#file").setInputFiles({ name: "panel.png", mimeType: "image/png", buffer: PHOTO });
+    await page.getByRole("button", { name: "Sign", exact: true }).click();
+  }
+  expect(await until("This case is closed"), "without JavaScript the case does not close");
+  await page.goto(`${server.origin}/calls?closes=1`);
+  expect((await page.locator("h1").textContent()) === "Failed calls", "the inbox is not narrowed without JavaScript");
+  await page.goto(`${server.origin}/evidence`);
+  await takeAndVerify(
+    page,
+    server,
+    page.getByRole("button", { name: "Evidence of this time as a file" }),
+    "without-scripts.jsonl",
+  );
+  await context.close();
+}
+
+export async function goThroughADeparture(browser, program, shots) {
+  const server = await open(program);
+  const people = {};
+  for (const name of ["Nina", "Omar", "Sam"]) people[name] = await server.hire(name);
+  await attempt("with a mouse", () => withAMouse(browser, server, people.Nina, shots));
+  await attempt("with the keyboard alone", () => withTheKeyboard(browser, server, people.Omar));
+  await attempt("without JavaScript", () => withoutScripts(browser, server, people.Sam));
+}

@@ -8,11 +8,12 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::admit::Visit;
 use crate::clock;
 
-/// A point in time on a page.
+/// A point in time on a page. It is put into words where it is shown: most doors of a board show none.
 #[derive(Debug, Clone)]
 pub(super) struct When {
-    text: String,
-    utc: String,
+    at: Timestamp,
+    now: Timestamp,
+    zone: TimeZone,
 }
 
 impl When {
@@ -22,17 +23,10 @@ impl When {
     }
 
     fn at(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Self {
-        let (local, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()));
-        let form = if local.date() == today.date() {
-            "%H:%M:%S"
-        } else if local.year() == today.year() {
-            "%b %-d, %H:%M"
-        } else {
-            "%b %-d %Y, %H:%M"
-        };
         Self {
-            text: local.strftime(form).to_string(),
-            utc: clock::to_text(at),
+            at,
+            now,
+            zone: zone.clone(),
         }
     }
 }
@@ -42,10 +36,20 @@ impl HtmlSafe for When {}
 
 impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let local = self.at.to_zoned(self.zone.clone());
+        let today = self.now.to_zoned(self.zone.clone());
+        let form = if local.date() == today.date() {
+            "%H:%M:%S"
+        } else if local.year() == today.year() {
+            "%b %-d, %H:%M"
+        } else {
+            "%b %-d %Y, %H:%M"
+        };
         write!(
             f,
             "<time datetime=\"{0}\" title=\"{0} UTC\">{1}</time>",
-            self.utc, self.text
+            clock::to_text(self.at),
+            local.strftime(form)
         )
     }
 }

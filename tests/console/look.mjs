@@ -41,10 +41,15 @@ async function hearsOfAChange(context, origin) {
 }
 
 async function findPages(page, origin) {
+  // A door that is being tried has not failed for that moment.
   const first = async (path, selector) => {
-    await page.goto(origin + path);
-    const href = await page.locator(selector).first().getAttribute("href");
-    return origin + href;
+    for (let tries = 0; tries < 60; tries += 1) {
+      await page.goto(origin + path);
+      const found = page.locator(selector);
+      if ((await found.count()) > 0) return origin + (await found.first().getAttribute("href"));
+      await page.waitForTimeout(500);
+    }
+    throw new Error(`${path} never had ${selector}`);
   };
   const system = await first("/calls", 'a[href*="/retry?"], h3 a[href^="/people/"]');
   return {

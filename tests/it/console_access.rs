@@ -21,7 +21,7 @@ use crate::support::{
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Nina left, and the badge of hers needs somebody; Fay wants to get in again.
-async fn a_busy_friday() -> (TestApp, Console) {
+pub async fn a_busy_friday() -> (TestApp, Console) {
     let app = TestApp::start().await;
     let nina = app.hire("nina", "Nurse").await;
     let fay = app.hire("fay", "Billing").await;
@@ -54,7 +54,7 @@ async fn keep_a_form(app: &TestApp) {
 }
 
 /// An address of the route with what is really there.
-async fn address(app: &TestApp, route: &Route) -> String {
+pub async fn address(app: &TestApp, route: &Route) -> String {
     let door = app.door("nina", "ehr").await;
     let case = door.case.as_ref().map(ToString::to_string);
     let admins = app.store.list_admins(&app.practice()).await.unwrap();

@@ -10,6 +10,7 @@ use toml::Spanned;
 
 use super::{
     ConfigError, Database, Limits, Problem, Settings, Tls, Waits,
+    alerts::public_url,
     events::events,
     practice::{Surroundings, practice},
     section::{File, Section},
@@ -66,6 +67,7 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
     let is_https = root.need::<bool>("behind_proxy") || tls.is_some();
     let mut names = BTreeSet::new();
     let events = root.within_if_written("events", events);
+    let public_url = public_url(root);
     Settings {
         listen: listen(root, is_https),
         database: database(root, base_dir),
@@ -75,9 +77,11 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
         metrics_listen: root.find("metrics_listen"),
         limits: root.within("limits", limits),
         practices: root.each("practice", |section| {
-            practice(section, &mut names, surroundings, events.is_some())
+            let can = (events.is_some(), public_url.is_some());
+            practice(section, &mut names, surroundings, can)
         }),
         events,
+        public_url,
         base_dir: base_dir.clone(),
     }
 }

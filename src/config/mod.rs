@@ -1,9 +1,10 @@
 //! Settings: as they are used ([`Settings`]), which cannot be wrong, and how they are read.
 //!
 //! - `section`, `value`, `duration`: a file as it is written, with the line of every key
-//! - `load`, `practice`, `system`, `events`, `roles_file`: from there to [`Settings`]
+//! - `load`, `practice`, `system`, `events`, `alerts`, `roles_file`: from there to [`Settings`]
 //! - `error`, `suggest`: every mistake that was found, and what was probably meant
 
+pub mod alerts;
 mod duration;
 mod error;
 mod events;
@@ -43,6 +44,8 @@ pub struct Settings {
     pub metrics_listen: Option<SocketAddr>,
     /// What a caller may take up.
     pub limits: Limits,
+    /// Where people find the console, for links in alerts.
+    pub public_url: Option<String>,
     /// How departures are told to subscribers; `None` is not at all.
     pub events: Option<Events>,
     /// The practices, in file order.
@@ -142,6 +145,8 @@ pub struct Practice {
     pub sources: Vec<Source>,
     /// Who is told of departures.
     pub subscribers: Vec<Subscriber>,
+    /// Who is told when a leaver's time runs short; `None` is nobody.
+    pub alerts: Option<alerts::Alerts>,
     /// Its systems, in file order.
     pub systems: Vec<SystemSettings>,
 }

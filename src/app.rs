@@ -1,5 +1,6 @@
 //! Wiring only: settings to systems, desks, reception, rounds, front door, office and messenger.
 
+mod alarm;
 mod metrics;
 mod start;
 mod telling;
@@ -11,8 +12,13 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Notify, watch};
 use tower::limit::GlobalConcurrencyLimitLayer;
 
-pub use self::{start::find_missing_systems, telling::Telling};
+pub use self::{
+    alarm::{alarm, watched},
+    start::find_missing_systems,
+    telling::Telling,
+};
 use crate::{
+    alerts::Alarm,
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
     connectors, console,
@@ -281,6 +287,7 @@ pub struct Bridge {
     /// The rounds.
     pub rounds: Arc<Rounds>,
     telling: Option<Telling>,
+    alarm: Option<Alarm>,
     clock: Arc<dyn Clock>,
 }
 
@@ -297,17 +304,22 @@ impl Bridge {
             .map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
         warn_about_unapplied_roles(settings, &store).await?;
         let rounds = Rounds::new(store.clone(), Arc::clone(&clock), systems, wake);
-        let rounds = Arc::new(match settings.second_ledger()? {
-            Some(path) => rounds.with_second_ledger(Arc::new(SecondLedger::at(path))),
+        let second = settings.second_ledger()?;
+        let second = second.map(|path| Arc::new(SecondLedger::at(path)));
+        let rounds = Arc::new(match &second {
+            Some(second) => rounds.with_second_ledger(Arc::clone(second)),
             None => rounds,
         });
         intake.first_tries_by(&first_tries(&rounds));
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
+        let alarm = alarm(settings, &store, Arc::clone(&clock));
+        let alarm = alarm.map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,
             intake,
             rounds,
             telling,
+            alarm: alarm.map(|alarm| alarm.watching(second)),
             clock,
         })
     }
@@ -318,11 +330,18 @@ impl Bridge {
         Some(telling.push(self.store.clone(), Arc::clone(&self.clock)))
     }
 
-    /// Runs rounds, planning and telling until told to stop.
+    /// Tells people when a leaver's time runs short, where anybody is to be told.
+    pub const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
+    /// Runs rounds, planning, telling and the alarm until told to stop.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let push = self
             .push()
             .map(|push| tokio::spawn(push.run(self.intake.told(), stop.clone())));
+        let alarm = self.alarm.clone();
+        let alarm = alarm.map(|alarm| tokio::spawn(alarm.run(stop.clone())));
         let rounds = tokio::spawn(Arc::clone(&self.rounds).run(stop.clone()));
         let intake = self.intake.clone();
         let mut stopping = stop;
@@ -344,8 +363,8 @@ impl Bridge {
         if let Err(error) = rounds.await {
             tracing::error!(%error, "the rounds ended badly: their doors are picked up at the next start");
         }
-        if let Some(push) = push {
-            let _ = push.await;
+        for task in [push, alarm].into_iter().flatten() {
+            let _ = task.await;
         }
     }
 
@@ -395,13 +414,14 @@ impl Bridge {
 impl Bridge {
     /// The routes of the office.
     fn console(&self, settings: &Settings) -> axum::Router {
-        console::router(console::Office::new(
+        let office = console::Office::new(
             self.store.clone(),
             self.intake.clone(),
             Lookout::new(self.rounds.systems().clone()),
             settings,
             Arc::clone(&self.clock),
-        ))
+        );
+        console::router(office.alarmed_by(self.alarm.clone()))
     }
 }
 

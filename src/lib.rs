@@ -16,12 +16,14 @@
 //! - [`policy`]: the desk: role matrix, and a change to wanted doors with deadlines (pure)
 //! - [`door`]: the door: what may follow what (pure)
 //! - [`rounds`]: the rounds: claim, call, read back, try again, sweep
+//! - [`alerts`]: the alarm: tells people when a leaver's time runs short
 //! - [`cases`]: the clock: how much time each case has left, and what failed
 //! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
 //! - [`console`]: the office: the admin's web pages
 //! - [`connectors`]: the one list of connector kinds
 
+pub mod alerts;
 pub mod app;
 pub mod bearer;
 pub mod cases;

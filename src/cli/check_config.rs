@@ -20,6 +20,7 @@ impl CheckConfig {
         app::systems(&settings, &app::InForce::new())
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
+        app::watched(&settings).map_err(CliError::Configuration)?;
         for practice in &settings.practices {
             println!(
                 "{}: {} systems, {} roles",

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, no rules of its own.
 
 mod admin;
+mod alerts;
 mod attempts;
 mod attest;
 mod backup;
@@ -91,6 +92,9 @@ enum Command {
     /// Security events that subscribers have not acknowledged
     #[command(subcommand)]
     Events(events::Events),
+    /// Who is told when a leaver's time runs short
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// The record of what the bridge did and saw
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -129,6 +133,7 @@ impl Cli {
             Command::Plan(command) => command.run().await,
             Command::Connector(command) => command.run().await,
             Command::Events(command) => command.run().await,
+            Command::Alerts(command) => command.run().await,
             Command::Evidence(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::Backup(command) => command.run().await,

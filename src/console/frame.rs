@@ -158,6 +158,7 @@ fn is_within(path: &str, href: &str) -> bool {
     match href {
         "/" => path == "/" || under("/cases") || path == "/brake",
         "/calls" => path == "/calls" || under("/doors"),
+        "/settings" => path == href || under(href) || path == "/alerts",
         _ => path == href || under(href),
     }
 }
@@ -187,6 +188,9 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
             href: "",
             link: "",
         });
+    }
+    if let Ok(Some(notice)) = super::pages::alerts::notice(visit).await {
+        notices.push(notice);
     }
     notices
 }

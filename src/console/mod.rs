@@ -3,7 +3,7 @@
 //! - [`routes`]: the one table of what can be asked, and what somebody must be allowed to do for it
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
-//! - `frame`, `time`, `words`: what every page shares
+//! - `frame`, `time`, `words`, `moments`: what every page shares
 //! - `pages`: one file per page
 //! - `assets`: the style sheet and the scripts
 //!
@@ -14,6 +14,7 @@ mod admit;
 mod assets;
 mod frame;
 mod live;
+mod moments;
 mod pages;
 pub mod routes;
 mod sign_in;
@@ -37,6 +38,7 @@ use axum::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    alerts::Alarm,
     clock::Clock,
     config::{Settings, SystemSettings, Waits},
     ids::{PracticeName, SourceName, SystemName},
@@ -84,6 +86,8 @@ pub struct Office {
     store: Store,
     intake: Intake,
     lookout: Lookout,
+    /// `None` where nobody is told anything.
+    alarm: Option<Alarm>,
     clock: Arc<dyn Clock>,
     practices: HashMap<PracticeName, Arc<Practice>>,
     is_https: bool,
@@ -125,6 +129,7 @@ impl Office {
             store,
             intake,
             lookout,
+            alarm: None,
             clock,
             practices: practices.collect(),
             is_https: settings.is_https,
@@ -132,6 +137,13 @@ impl Office {
             tests: Mutex::default(),
             chains: Mutex::default(),
         }
+    }
+
+    /// The same office, which may test and show the channels of this alarm.
+    #[must_use]
+    pub fn alarmed_by(mut self, alarm: Option<Alarm>) -> Self {
+        self.alarm = alarm;
+        self
     }
 
     fn tests(&self) -> MutexGuard<'_, HashMap<(PracticeName, SystemName), Looked>> {

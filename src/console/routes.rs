@@ -143,6 +143,12 @@ pub fn table() -> Vec<Route> {
         ),
         see("/ledger", Right(A::ReadLedger), pages::ledger::show),
         act("/ledger/check", Right(A::ReadLedger), pages::ledger::check),
+        see("/alerts", Right(A::SeePeople), pages::alerts::show),
+        act(
+            "/alerts/{channel}/test",
+            Right(A::TestSystems),
+            pages::alerts::test,
+        ),
         see("/settings", Right(A::SeeSettings), pages::settings::show),
         act(
             "/settings/tokens",

@@ -184,6 +184,8 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tested" => "The system was asked; its answer is below.".to_owned(),
         "checked" => "The whole chain was checked; the result is below.".to_owned(),
         "revoked" => "The token stopped working.".to_owned(),
+        "told" => "The channel took the test: look whether it arrived.".to_owned(),
+        "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
         _ => return None,
     })
@@ -308,7 +310,7 @@ pub(super) fn tell(record: &Value) -> Told {
         "ledger.checked" => ("book", "idle", "The chain was checked".to_owned()),
         "roles.applied" => ("gear", "warn", "Roles were put into force".to_owned()),
         "clock.set" => ("clock", "warn", "Somebody set the clock".to_owned()),
-        other => ("dot", "idle", sentence_of(other)),
+        other => super::moments::tell(record).unwrap_or(("dot", "idle", sentence_of(other))),
     };
     let note = ["failure_text", "why", "note", "reason_text"]
         .into_iter()

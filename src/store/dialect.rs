@@ -169,6 +169,7 @@ impl Dialect {
             ("moves", include_str!("migrations/moves.sql")),
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
+            ("alerts", include_str!("migrations/alerts.sql")),
         ];
         (1..)
             .zip(steps)

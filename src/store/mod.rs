@@ -10,11 +10,13 @@
 //! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
 //! - [`events`]: security event tokens on their way
+//! - [`alerts`]: what somebody is told, and how far it is on its way
 //! - [`tokens`]: who may push
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
 //! - [`admins`], [`cases`], [`faces`]: what the console asks
 
 pub mod admins;
+pub mod alerts;
 pub mod attempts;
 pub mod ballast;
 pub mod bell;

@@ -36,6 +36,16 @@ const WALLS: &[(&str, &[&str])] = &[
         &["crate::scim", "crate::intake", "crate::policy", "sqlx"],
     ),
     (
+        "alerts",
+        &[
+            "crate::scim",
+            "crate::console",
+            "crate::intake",
+            "axum",
+            "sqlx",
+        ],
+    ),
+    (
         "store",
         &[
             "axum",

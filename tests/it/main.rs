@@ -4,6 +4,7 @@
     reason = "a test that cannot go on stops where it stands"
 )]
 
+mod alerts;
 mod architecture;
 mod bad_input;
 mod brake;

@@ -1,5 +1,6 @@
 //! One file per page.
 
+pub(super) mod alerts;
 pub(super) mod board;
 pub(super) mod brake;
 pub(super) mod calls;

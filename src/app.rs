@@ -19,6 +19,7 @@ pub use self::{
 };
 use crate::{
     alerts::Alarm,
+    cases::cards,
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
     connectors, console,
@@ -349,6 +350,7 @@ impl Bridge {
             if let Err(error) = intake.replan_due().await {
                 tracing::warn!(%error, "could not look whose time has come");
             }
+            self.open_cards().await;
             if let Err(error) = self.store.note_progress().await {
                 tracing::warn!(%error, "could not note how far the ledgers have come: a restore may go unnoticed");
             }
@@ -365,6 +367,16 @@ impl Bridge {
         }
         for task in [push, alarm].into_iter().flatten() {
             let _ = task.await;
+        }
+    }
+
+    /// Opens cards for doors that are not proved shut in time.
+    pub async fn open_cards(&self) {
+        let now = self.clock.now();
+        for practice in self.intake.practices() {
+            if let Err(error) = cards::open_due(&self.store, practice, now).await {
+                tracing::warn!(practice.name = %practice, %error, "could not look which doors need a person's hand");
+            }
         }
     }
 

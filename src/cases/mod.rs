@@ -2,11 +2,15 @@
 //!
 //! - [`light`]: what a door looks like to somebody in a hurry (pure)
 //! - [`board`]: who can still get in, the most urgent first
+//! - [`cards`]: what a person may do beside the bridge
 //! - [`inbox`]: what failed, by cause
+//! - [`waterfall`]: where the time of a departure went (pure)
 
 pub mod board;
+pub mod cards;
 pub mod inbox;
 pub mod light;
+pub mod waterfall;
 
 pub use board::Departure;
 pub use inbox::Trouble;

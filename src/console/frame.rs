@@ -157,7 +157,7 @@ fn is_within(path: &str, href: &str) -> bool {
     };
     match href {
         "/" => path == "/" || under("/cases") || path == "/brake",
-        "/calls" => path == "/calls" || under("/doors"),
+        "/calls" => path == "/calls" || path == "/cards" || under("/doors"),
         "/settings" => path == href || under(href) || path == "/alerts",
         _ => path == href || under(href),
     }

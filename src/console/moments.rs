@@ -49,6 +49,25 @@ pub(super) fn tell(record: &Value) -> Option<(&'static str, &'static str, String
                 format!("The alert channel {channel} did not take a test"),
             ),
         },
+        "card.opened" => (
+            "hand",
+            "warn",
+            "Not proved shut after 20 minutes: a person may do it too".to_owned(),
+        ),
+        "card.closed" => (
+            "hand",
+            "good",
+            "The card for a person's hand was closed".to_owned(),
+        ),
+        "case.ended_said" => (
+            "clock",
+            "busy",
+            format!(
+                "{} said that the work ended at {} UTC",
+                detail("said_by"),
+                detail("ended")
+            ),
+        ),
         _ => return None,
     })
 }

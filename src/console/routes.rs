@@ -81,6 +81,11 @@ pub fn table() -> Vec<Route> {
             pages::case::retry,
         ),
         act(
+            "/cases/{case}/ended",
+            Right(A::WorkCases),
+            pages::case::say_ended,
+        ),
+        act(
             "/doors/{door}/retry",
             Right(A::WorkCases),
             pages::door::retry,
@@ -101,6 +106,7 @@ pub fn table() -> Vec<Route> {
             Right(A::WorkCases),
             pages::calls::retry,
         ),
+        see("/cards", Right(A::SeePeople), pages::cards::show),
         see("/people", Right(A::SeePeople), pages::people::search),
         see("/people/{person}", Right(A::SeePeople), pages::person::show),
         see(

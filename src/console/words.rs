@@ -184,6 +184,7 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tested" => "The system was asked; its answer is below.".to_owned(),
         "checked" => "The whole chain was checked; the result is below.".to_owned(),
         "revoked" => "The token stopped working.".to_owned(),
+        "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
         "told" => "The channel took the test: look whether it arrived.".to_owned(),
         "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
@@ -341,6 +342,14 @@ pub(super) fn actor(who: &str) -> String {
             other => other.to_owned(),
         },
     }
+}
+
+/// How a card for a person's hand was closed.
+pub(super) fn card(by: &str, note: &str) -> String {
+    format!(
+        "By hand beside the bridge: closed by {}, {note}.",
+        actor(by)
+    )
 }
 
 /// What kind of case, as people say it.

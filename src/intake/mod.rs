@@ -7,6 +7,7 @@
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
+//! - [`ends`]: when the work ended, as somebody says it
 //! - [`tokens`]: tokens that identity providers push with
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
@@ -14,6 +15,7 @@ mod brake;
 pub mod departures;
 pub mod desk;
 pub mod doors;
+pub mod ends;
 mod groups;
 pub mod human;
 pub mod moved;
@@ -182,6 +184,11 @@ impl Intake {
             }
         }
         Err(ChangeError::Crossed)
+    }
+
+    /// The practices it works for.
+    pub fn practices(&self) -> impl Iterator<Item = &PracticeName> {
+        self.desks.keys()
     }
 
     /// What reception knows of a practice.

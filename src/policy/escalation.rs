@@ -59,6 +59,10 @@ impl Contact {
     }
 }
 
+/// How long after a departure a door that is not proved shut gets a card for a person's hand, beside the
+/// bridge's own tries.
+pub const CARD_AFTER: Duration = Duration::from_secs(20 * 60);
+
 /// One step: so long after the bridge learned of a departure, this contact is told if somebody may still
 /// get in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

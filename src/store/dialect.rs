@@ -170,6 +170,8 @@ impl Dialect {
             ("due", include_str!("migrations/due.sql")),
             ("console", include_str!("migrations/console.sql")),
             ("alerts", include_str!("migrations/alerts.sql")),
+            ("confirmed", include_str!("migrations/confirmed.sql")),
+            ("cards", include_str!("migrations/cards.sql")),
         ];
         (1..)
             .zip(steps)

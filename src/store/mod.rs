@@ -13,6 +13,7 @@
 //! - [`alerts`]: what somebody is told, and how far it is on its way
 //! - [`tokens`]: who may push
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
+//! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`admins`], [`cases`], [`faces`]: what the console asks
 
 pub mod admins;
@@ -22,6 +23,7 @@ pub mod ballast;
 pub mod bell;
 mod book;
 mod bookmarks;
+pub mod cards;
 pub mod cases;
 pub mod claims;
 mod database;

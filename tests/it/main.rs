@@ -11,6 +11,7 @@ mod brake;
 mod break_glass;
 #[cfg(feature = "real-systems")]
 mod canaille_locks_a_user;
+mod case_clock;
 mod console_access;
 mod console_work;
 #[cfg(unix)]

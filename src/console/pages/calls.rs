@@ -29,6 +29,8 @@ use crate::{
 struct Calls {
     frame: Frame,
     groups: Vec<Group>,
+    /// How many doors wait for a hand beside the bridge's tries.
+    cards: usize,
     may_work: bool,
 }
 
@@ -103,6 +105,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     Ok(ok(&Calls {
         frame: Frame::live(&visit, "Failed calls").await,
         groups,
+        cards: store.list_open_cards(&practice.name).await?.len(),
         may_work: visit.may(Action::WorkCases),
     }))
 }

@@ -4,6 +4,7 @@ pub(super) mod alerts;
 pub(super) mod board;
 pub(super) mod brake;
 pub(super) mod calls;
+pub(super) mod cards;
 pub(super) mod case;
 pub(super) mod door;
 pub(super) mod ledger;
@@ -12,6 +13,8 @@ pub(super) mod person;
 pub(super) mod returns;
 pub(super) mod settings;
 pub(super) mod systems;
+mod typed;
+mod waterfall;
 
 use std::sync::Arc;
 
@@ -61,6 +64,10 @@ pub(super) struct DoorView {
     holds_ephi: bool,
     owner: String,
     is_green: bool,
+    /// What the card for a person's hand says; empty without one.
+    card: String,
+    /// Whether it is open.
+    has_card: bool,
 }
 
 impl DoorView {
@@ -129,6 +136,8 @@ impl DoorView {
                 .and_then(|system| system.owner.clone())
                 .unwrap_or_default(),
             is_green,
+            card: String::new(),
+            has_card: false,
         }
     }
 }

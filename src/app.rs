@@ -347,6 +347,9 @@ impl Bridge {
         let intake = self.intake.clone();
         let mut stopping = stop;
         loop {
+            if let Err(error) = intake.depart_due().await {
+                tracing::warn!(%error, "could not look whose departure is due");
+            }
             if let Err(error) = intake.replan_due().await {
                 tracing::warn!(%error, "could not look whose time has come");
             }

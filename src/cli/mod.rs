@@ -21,9 +21,11 @@ mod plan;
 mod restore;
 mod retry;
 mod returns;
+mod scheduled;
 mod serve;
 mod setup;
 mod token;
+mod undo;
 
 use clap::{Parser, Subcommand};
 pub use exit::{CliError, Exit};
@@ -80,6 +82,11 @@ enum Command {
     Attest(attest::Attest),
     /// Close every door of a person now, whatever the identity provider says
     Depart(depart::Depart),
+    /// Departures that wait for their time
+    #[command(subcommand)]
+    Scheduled(scheduled::Scheduled),
+    /// Open again what a departure closed: it was the wrong person
+    Undo(undo::Undo),
     /// People who left and shall get in again
     #[command(subcommand)]
     Returns(returns::Returns),
@@ -129,6 +136,8 @@ impl Cli {
             Command::Retry(command) => command.run().await,
             Command::Attest(command) => command.run().await,
             Command::Depart(command) => command.run().await,
+            Command::Scheduled(command) => command.run().await,
+            Command::Undo(command) => command.run().await,
             Command::Returns(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Connector(command) => command.run().await,

@@ -59,6 +59,25 @@ pub(super) fn tell(record: &Value) -> Option<(&'static str, &'static str, String
             "good",
             "The card for a person's hand was closed".to_owned(),
         ),
+        "note.sealed" => (
+            "key",
+            "idle",
+            "A note was sealed: it is opened in its time".to_owned(),
+        ),
+        "note.withdrawn" => ("key", "idle", "A sealed note was withdrawn".to_owned()),
+        "departure.due" => (
+            "clock",
+            "warn",
+            "The time of a departure that was scheduled had come".to_owned(),
+        ),
+        "departure.undone" => (
+            "return",
+            "warn",
+            format!(
+                "The departure was undone by {}: the wrong person",
+                detail("approved_by")
+            ),
+        ),
         "case.ended_said" => (
             "clock",
             "busy",

@@ -120,6 +120,27 @@ pub fn table() -> Vec<Route> {
             pages::person::depart,
         ),
         act(
+            "/people/{person}/depart-later",
+            Right(A::Depart),
+            pages::later::schedule,
+        ),
+        see("/scheduled", Right(A::Depart), pages::later::show),
+        act(
+            "/scheduled/{schedule}/cancel",
+            Right(A::Depart),
+            pages::later::cancel,
+        ),
+        see(
+            "/cases/{case}/undo",
+            Right(A::DecideReturns),
+            pages::undo::ask,
+        ),
+        act(
+            "/cases/{case}/undo",
+            Right(A::DecideReturns),
+            pages::undo::undo,
+        ),
+        act(
             "/people/{person}/evidence",
             Right(A::ExportEvidence),
             pages::person::export,

@@ -184,6 +184,12 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tested" => "The system was asked; its answer is below.".to_owned(),
         "checked" => "The whole chain was checked; the result is below.".to_owned(),
         "revoked" => "The token stopped working.".to_owned(),
+        "scheduled" => "Scheduled. Nobody is told before its time.".to_owned(),
+        "cancelled" => "Cancelled. Nothing happens.".to_owned(),
+        "undone" => format!(
+            "Undone. {} opened again.",
+            doors.replace(" is", "").replace(" are", "")
+        ),
         "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
         "told" => "The channel took the test: look whether it arrived.".to_owned(),
         "not_told" => "The channel did not take the test; it says why below.".to_owned(),
@@ -336,6 +342,7 @@ pub(super) fn actor(who: &str) -> String {
     match who.split_once(':') {
         Some(("admin", name)) => name.to_owned(),
         Some(("source", name)) => format!("{name} (identity provider)"),
+        Some(("api", name)) => format!("{name} (API)"),
         Some(("cli", name)) => format!("{name} (command line)"),
         _ => match who {
             "bridge" => "the bridge".to_owned(),

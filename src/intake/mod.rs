@@ -7,6 +7,8 @@
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
+//! - [`later`]: a departure that waits for its time
+//! - [`undo`]: the wrong person left
 //! - [`ends`]: when the work ended, as somebody says it
 //! - [`tokens`]: tokens that identity providers push with
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
@@ -18,10 +20,12 @@ pub mod doors;
 pub mod ends;
 mod groups;
 pub mod human;
+pub mod later;
 pub mod moved;
 pub mod returns;
 mod tell;
 pub mod tokens;
+pub mod undo;
 mod users;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};

@@ -172,6 +172,8 @@ impl Dialect {
             ("alerts", include_str!("migrations/alerts.sql")),
             ("confirmed", include_str!("migrations/confirmed.sql")),
             ("cards", include_str!("migrations/cards.sql")),
+            ("scheduled", include_str!("migrations/scheduled.sql")),
+            ("undone", include_str!("migrations/undone.sql")),
         ];
         (1..)
             .zip(steps)

@@ -13,6 +13,8 @@
 //! - [`alerts`]: what somebody is told, and how far it is on its way
 //! - [`tokens`]: who may push
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
+//! - [`scheduled`]: departures that wait for their time
+//! - [`undo`]: what a departure closed
 //! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`admins`], [`cases`], [`faces`]: what the console asks
 
@@ -41,10 +43,12 @@ pub mod records;
 pub mod resources;
 pub mod returns;
 mod row;
+pub mod scheduled;
 pub mod search;
 pub mod second_ledger;
 mod statement;
 pub mod tokens;
+pub mod undo;
 #[cfg(test)]
 mod upgrade;
 mod waves;

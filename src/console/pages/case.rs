@@ -47,6 +47,8 @@ struct CasePage {
     /// Where the time went, of a departure.
     bar: Option<Bar>,
     is_departure: bool,
+    may_undo: bool,
+    is_undone: bool,
     has_ended: bool,
     ended_typed: String,
     confirmed_typed: String,
@@ -128,6 +130,7 @@ pub(in super::super) async fn show(
         doors: doors.clone(),
     };
     let deadline = departure.deadline(visit.now);
+    let closed = store.find_closed_by(practice, &kept.case.id).await?;
     let is_departure = kept.case.kind == "leaver";
     let bar = if is_departure {
         let records = records(&visit, person).await?;
@@ -166,6 +169,9 @@ pub(in super::super) async fn show(
         is_over: kept.closed.is_some(),
         bar,
         is_departure,
+        may_undo: closed.as_ref().is_some_and(|closed| !closed.is_undone)
+            && visit.may(Action::DecideReturns),
+        is_undone: closed.is_some_and(|closed| closed.is_undone),
         has_ended: kept.ended.is_some(),
         ended_typed: typed(kept.ended).unwrap_or_default(),
         confirmed_typed: typed(kept.confirmed).unwrap_or_default(),

@@ -7,6 +7,7 @@ pub(super) mod calls;
 pub(super) mod cards;
 pub(super) mod case;
 pub(super) mod door;
+pub(super) mod later;
 pub(super) mod ledger;
 pub(super) mod people;
 pub(super) mod person;
@@ -14,6 +15,7 @@ pub(super) mod returns;
 pub(super) mod settings;
 pub(super) mod systems;
 mod typed;
+pub(super) mod undo;
 mod waterfall;
 
 use std::sync::Arc;

@@ -29,6 +29,7 @@ use crate::{
     intake::{Desk, FirstTries, Intake},
     policy::{Brake, Roles, SystemFacts},
     rounds::{Rounds, System, Systems, lookout::Lookout, systems::SystemOptions},
+    sources::departures::{self, Departures},
     store::{SecondLedger, Store, StoreError, WriteTx},
 };
 
@@ -414,7 +415,8 @@ impl Bridge {
             .layer(at_a_time)
             // Health is answered however busy the front door is, and so is whoever looks at the board.
             .merge(crate::lifecycle::router(self.store.clone()))
-            .merge(self.console(settings));
+            .merge(self.console(settings))
+            .merge(self.departures(settings));
         match &self.telling {
             Some(telling) => {
                 let clock = Arc::clone(&self.clock);
@@ -427,6 +429,17 @@ impl Bridge {
 }
 
 impl Bridge {
+    /// The routes of the API that starts departures.
+    fn departures(&self, settings: &Settings) -> axum::Router {
+        let practices = settings.practices.iter();
+        departures::router(Departures {
+            store: self.store.clone(),
+            intake: self.intake.clone(),
+            clock: Arc::clone(&self.clock),
+            practices: practices.map(|practice| practice.name.clone()).collect(),
+        })
+    }
+
     /// The routes of the office.
     fn console(&self, settings: &Settings) -> axum::Router {
         let office = console::Office::new(

@@ -10,6 +10,7 @@
 //! - [`bearer`]: what somebody holds to be let in
 //! - [`listener`], [`tls`]: connections within their limits, TLS
 //! - [`scim`]: the front door: the SCIM 2.0 protocol
+//! - [`sources`]: other ears: the HTTP API that starts departures
 //! - [`intake`]: reception: the one way in for every change, whoever brings it
 //! - [`people`]: the book: people, groups, and what changed about them (pure)
 //! - [`query`]: the question: filter and sort as a tree (pure)
@@ -45,6 +46,7 @@ pub mod policy;
 pub mod query;
 pub mod rounds;
 pub mod scim;
+pub mod sources;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

@@ -32,6 +32,16 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sources",
+        &[
+            "crate::policy",
+            "crate::rounds",
+            "crate::console",
+            "crate::scim",
+            "sqlx",
+        ],
+    ),
+    (
         "events",
         &["crate::scim", "crate::intake", "crate::policy", "sqlx"],
     ),

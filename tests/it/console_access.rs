@@ -53,6 +53,7 @@ async fn address(app: &TestApp, route: &Route) -> String {
         .replace("{token}", &token.unwrap_or_default())
         .replace("{admin}", &admin.unwrap_or_default())
         .replace("{channel}", "mail")
+        .replace("{schedule}", "none")
         .replace("{link}", "dbr_invite_0_0")
         .replace("{file}", "console.css")
 }

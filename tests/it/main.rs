@@ -16,6 +16,7 @@ mod console_access;
 mod console_work;
 #[cfg(unix)]
 mod crash;
+mod departures_named;
 #[cfg(unix)]
 mod doctor;
 mod engine_moves;

@@ -186,12 +186,8 @@ fn why(error: &lettre::transport::smtp::Error) -> String {
         None => "the mail server cannot be reached".to_owned(),
     };
     if let Some(cause) = std::error::Error::source(error) {
-        let cause: String = cause
-            .to_string()
-            .chars()
-            .filter(|letter| !letter.is_control())
-            .take(160)
-            .collect();
+        // Servers repeat the address they refuse.
+        let cause = drawbridge_sdk::redact::excerpt(&cause.to_string(), 160);
         text.push_str(&format!(": {cause}"));
     }
     text

@@ -2,8 +2,8 @@
 //!
 //! - this file: the watch: who is to be told what, and giving it to channels
 //! - [`text`]: what is said; no patient and no name is in it
-//! - [`conditions`]: what is told while it is so: a refused password, a full disk
-//! - [`send`]: on its way: tried again, and through another channel where one fails
+//! - `conditions`: what is told while it is so: a refused password, a full disk
+//! - `send`: on its way: tried again, and through another channel where one fails
 //! - [`channel`], [`mail`], [`web`]: how each kind of channel takes it
 //!
 //! What is told is a row, written in the transaction that makes it so, or under a name that is written

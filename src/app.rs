@@ -1,5 +1,6 @@
 //! Wiring only: settings to systems, desks, reception, rounds, front door, office and messenger.
 
+mod alarm;
 mod metrics;
 mod start;
 mod telling;
@@ -11,8 +12,14 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Notify, watch};
 use tower::limit::GlobalConcurrencyLimitLayer;
 
-pub use self::{start::find_missing_systems, telling::Telling};
+pub use self::{
+    alarm::{alarm, watched},
+    start::find_missing_systems,
+    telling::Telling,
+};
 use crate::{
+    alerts::Alarm,
+    cases::cards,
     clock::Clock,
     config::{self, ConfigError, Practice, Settings, SystemSettings},
     connectors, console,
@@ -22,6 +29,7 @@ use crate::{
     intake::{Desk, FirstTries, Intake},
     policy::{Brake, Roles, SystemFacts},
     rounds::{Rounds, System, Systems, lookout::Lookout, systems::SystemOptions},
+    sources::departures::{self, Departures},
     store::{SecondLedger, Store, StoreError, WriteTx},
 };
 
@@ -283,6 +291,7 @@ pub struct Bridge {
     telling: Option<Telling>,
     /// Who says who somebody in the console is.
     providers: Arc<console::Providers>,
+    alarm: Option<Alarm>,
     clock: Arc<dyn Clock>,
 }
 
@@ -299,19 +308,24 @@ impl Bridge {
             .map_err(|problems| StoreError::Corrupt(problems.to_string()))?;
         warn_about_unapplied_roles(settings, &store).await?;
         let rounds = Rounds::new(store.clone(), Arc::clone(&clock), systems, wake);
-        let rounds = Arc::new(match settings.second_ledger()? {
-            Some(path) => rounds.with_second_ledger(Arc::new(SecondLedger::at(path))),
+        let second = settings.second_ledger()?;
+        let second = second.map(|path| Arc::new(SecondLedger::at(path)));
+        let rounds = Arc::new(match &second {
+            Some(second) => rounds.with_second_ledger(Arc::clone(second)),
             None => rounds,
         });
         intake.first_tries_by(&first_tries(&rounds));
         let telling = Telling::new(settings).map_err(StoreError::Corrupt)?;
         let providers = console::Providers::new(settings).map_err(StoreError::Corrupt)?;
+        let alarm = alarm(settings, &store, Arc::clone(&clock));
+        let alarm = alarm.map_err(StoreError::Corrupt)?;
         Ok(Self {
             store,
             intake,
             rounds,
             telling,
             providers: Arc::new(providers),
+            alarm: alarm.map(|alarm| alarm.watching(second)),
             clock,
         })
     }
@@ -322,18 +336,29 @@ impl Bridge {
         Some(telling.push(self.store.clone(), Arc::clone(&self.clock)))
     }
 
-    /// Runs rounds, planning and telling until told to stop.
+    /// Tells people when a leaver's time runs short, where anybody is to be told.
+    pub const fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
+    /// Runs rounds, planning, telling and the alarm until told to stop.
     pub async fn run(&self, stop: watch::Receiver<bool>) {
         let push = self
             .push()
             .map(|push| tokio::spawn(push.run(self.intake.told(), stop.clone())));
+        let alarm = self.alarm.clone();
+        let alarm = alarm.map(|alarm| tokio::spawn(alarm.run(stop.clone())));
         let rounds = tokio::spawn(Arc::clone(&self.rounds).run(stop.clone()));
         let intake = self.intake.clone();
         let mut stopping = stop;
         loop {
+            if let Err(error) = intake.depart_due().await {
+                tracing::warn!(%error, "could not look whose departure is due");
+            }
             if let Err(error) = intake.replan_due().await {
                 tracing::warn!(%error, "could not look whose time has come");
             }
+            self.open_cards().await;
             if let Err(error) = self.store.note_progress().await {
                 tracing::warn!(%error, "could not note how far the ledgers have come: a restore may go unnoticed");
             }
@@ -348,8 +373,18 @@ impl Bridge {
         if let Err(error) = rounds.await {
             tracing::error!(%error, "the rounds ended badly: their doors are picked up at the next start");
         }
-        if let Some(push) = push {
-            let _ = push.await;
+        for task in [push, alarm].into_iter().flatten() {
+            let _ = task.await;
+        }
+    }
+
+    /// Opens cards for doors that are not proved shut in time.
+    pub async fn open_cards(&self) {
+        let now = self.clock.now();
+        for practice in self.intake.practices() {
+            if let Err(error) = cards::open_due(&self.store, practice, now).await {
+                tracing::warn!(practice.name = %practice, %error, "could not look which doors need a person's hand");
+            }
         }
     }
 
@@ -384,7 +419,8 @@ impl Bridge {
             .layer(at_a_time)
             // Health is answered however busy the front door is, and so is whoever looks at the board.
             .merge(crate::lifecycle::router(self.store.clone()))
-            .merge(self.console(settings));
+            .merge(self.console(settings))
+            .merge(self.departures(settings));
         match &self.telling {
             Some(telling) => {
                 let clock = Arc::clone(&self.clock);
@@ -397,16 +433,28 @@ impl Bridge {
 }
 
 impl Bridge {
+    /// The routes of the API that starts departures.
+    fn departures(&self, settings: &Settings) -> axum::Router {
+        let practices = settings.practices.iter();
+        departures::router(Departures {
+            store: self.store.clone(),
+            intake: self.intake.clone(),
+            clock: Arc::clone(&self.clock),
+            practices: practices.map(|practice| practice.name.clone()).collect(),
+        })
+    }
+
     /// The routes of the office.
     fn console(&self, settings: &Settings) -> axum::Router {
-        console::router(console::Office::new(
+        let office = console::Office::new(
             self.store.clone(),
             self.intake.clone(),
             Lookout::new(self.rounds.systems().clone()),
             settings,
             Arc::clone(&self.providers),
             Arc::clone(&self.clock),
-        ))
+        );
+        console::router(office.alarmed_by(self.alarm.clone()))
     }
 }
 

@@ -16,6 +16,8 @@ use subtle::ConstantTimeEq;
 pub enum Kind {
     /// Push changes of people.
     Scim,
+    /// Start departures, now or later.
+    Api,
     /// Sign in to the console, once.
     Invitation,
     /// Work in the console.
@@ -27,6 +29,7 @@ impl Kind {
     const fn prefix(self) -> &'static str {
         match self {
             Self::Scim => "dbr_scim_",
+            Self::Api => "dbr_api_",
             Self::Invitation => "dbr_invite_",
             Self::Session => "dbr_session_",
         }

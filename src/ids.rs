@@ -62,6 +62,8 @@ text! {
     SourceName,
     /// The name, within its practice, of who is told of departures.
     SubscriberName,
+    /// The name, within its practice, of a way alerts go out.
+    ChannelName,
     /// A role's name in the practice's role matrix.
     RoleName,
 }
@@ -83,6 +85,10 @@ id! {
     ReturnId,
     /// A security event token.
     EventId,
+    /// Something somebody is told once.
+    AlertId,
+    /// A departure that waits for its time.
+    ScheduleId,
     /// A SCIM bearer token.
     TokenId,
     /// Somebody who works in the console.

@@ -10,12 +10,14 @@
 //! - [`bearer`]: what somebody holds to be let in
 //! - [`listener`], [`tls`]: connections within their limits, TLS
 //! - [`scim`]: the front door: the SCIM 2.0 protocol
+//! - [`sources`]: other ears: the HTTP API that starts departures
 //! - [`intake`]: reception: the one way in for every change, whoever brings it
 //! - [`people`]: the book: people, groups, and what changed about them (pure)
 //! - [`query`]: the question: filter and sort as a tree (pure)
 //! - [`policy`]: the desk: role matrix, and a change to wanted doors with deadlines (pure)
 //! - [`door`]: the door: what may follow what (pure)
 //! - [`rounds`]: the rounds: claim, call, read back, try again, sweep
+//! - [`alerts`]: the alarm: tells people when a leaver's time runs short
 //! - [`cases`]: the clock: how much time each case has left, and what failed
 //! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
@@ -23,6 +25,7 @@
 //! - [`console`]: the office: the admin's web pages
 //! - [`connectors`]: the one list of connector kinds
 
+pub mod alerts;
 pub mod app;
 pub mod bearer;
 pub mod cases;
@@ -45,6 +48,7 @@ pub mod policy;
 pub mod query;
 pub mod rounds;
 pub mod scim;
+pub mod sources;
 pub mod store;
 pub mod telemetry;
 pub mod tls;

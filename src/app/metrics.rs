@@ -20,8 +20,8 @@ use crate::{
     rounds::Rounds,
     store::{Store, StoreError},
     telemetry::metrics::{
-        DISK_FULL, OLDEST, OPENS_WAIT, OVERDUE, REACHABLE, REQUEST_SECONDS, REQUESTS, RETURNS,
-        SECOND_HOLDS, SECOND_WRITABLE, UNCLOSED, WRITABLE,
+        CHANNELS_FAILING, DISK_FULL, OLDEST, OPENS_WAIT, OVERDUE, REACHABLE, REQUEST_SECONDS,
+        REQUESTS, RETURNS, SECOND_HOLDS, SECOND_WRITABLE, UNCLOSED, WRITABLE,
     },
 };
 
@@ -91,7 +91,12 @@ impl Page {
         let now = self.clock.now();
         let opens_wait = self.store.find_opens_wait().await?.is_some();
         gauge!(OPENS_WAIT).set(yes(opens_wait));
+        let failing = self.store.count_failing_channels().await?;
         for practice in &self.practices {
+            let own = failing.iter().find(|(name, _)| name == practice);
+            let channels = own.map_or(0, |(_, channels)| *channels);
+            gauge!(CHANNELS_FAILING, "practice" => practice.to_string())
+                .set(to_float(usize::try_from(channels).unwrap_or_default()));
             let waiting = self.store.list_held_returns(practice).await?.len();
             gauge!(RETURNS, "practice" => practice.to_string()).set(to_float(waiting));
         }

@@ -175,6 +175,7 @@ mod tests {
                 deadline: at(60),
             },
             ended: None,
+            confirmed: None,
             closed: closed.map(at),
         }
     }

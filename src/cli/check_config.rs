@@ -21,6 +21,7 @@ impl CheckConfig {
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
         console::Providers::new(&settings).map_err(CliError::Configuration)?;
+        app::watched(&settings).map_err(CliError::Configuration)?;
         for practice in &settings.practices {
             println!(
                 "{}: {} systems, {} roles",

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, no rules of its own.
 
 mod admin;
+mod alerts;
 mod attempts;
 mod attest;
 mod backup;
@@ -20,9 +21,11 @@ mod plan;
 mod restore;
 mod retry;
 mod returns;
+mod scheduled;
 mod serve;
 mod setup;
 mod token;
+mod undo;
 
 use clap::{Parser, Subcommand};
 pub use exit::{CliError, Exit};
@@ -79,6 +82,11 @@ enum Command {
     Attest(attest::Attest),
     /// Close every door of a person now, whatever the identity provider says
     Depart(depart::Depart),
+    /// Departures that wait for their time
+    #[command(subcommand)]
+    Scheduled(scheduled::Scheduled),
+    /// Open again what a departure closed: it was the wrong person
+    Undo(undo::Undo),
     /// People who left and shall get in again
     #[command(subcommand)]
     Returns(returns::Returns),
@@ -91,6 +99,9 @@ enum Command {
     /// Security events that subscribers have not acknowledged
     #[command(subcommand)]
     Events(events::Events),
+    /// Who is told when a leaver's time runs short
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// The record of what the bridge did and saw
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -125,10 +136,13 @@ impl Cli {
             Command::Retry(command) => command.run().await,
             Command::Attest(command) => command.run().await,
             Command::Depart(command) => command.run().await,
+            Command::Scheduled(command) => command.run().await,
+            Command::Undo(command) => command.run().await,
             Command::Returns(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Connector(command) => command.run().await,
             Command::Events(command) => command.run().await,
+            Command::Alerts(command) => command.run().await,
             Command::Evidence(command) => command.run().await,
             Command::Migrate(command) => command.run().await,
             Command::Backup(command) => command.run().await,

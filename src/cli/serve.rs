@@ -42,6 +42,7 @@ impl Serve {
             .map_err(|problems| CliError::Configuration(problems.to_string()))?;
         app::Telling::new(&settings).map_err(CliError::Configuration)?;
         console::Providers::new(&settings).map_err(CliError::Configuration)?;
+        app::watched(&settings).map_err(CliError::Configuration)?;
         let url = settings.database_url().map_err(CliError::from)?;
         let _lock = ServerLock::take(&url)?;
         let bridge = build(&settings, &url).await?;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::{self, Clock, SystemClock},
+    config::Practice,
     ids::TokenId,
     intake::tokens,
 };
@@ -21,6 +22,7 @@ pub enum Token {
     /// Make a token; it is printed once and never again
     #[command(after_help = "Example:
   drawbridge token create --practice elm --source entra
+  drawbridge token create --practice elm --api hr        for the API that starts departures
 
 Paste it as the Secret Token into the identity provider. Two tokens of one source work side by side,
 so make the new one before revoking the old.")]
@@ -40,8 +42,16 @@ pub struct Create {
     #[arg(long, value_name = "NAME")]
     practice: String,
     /// The source it speaks as, as the settings name it
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "api",
+        conflicts_with = "api"
+    )]
+    source: Option<String>,
+    /// For the HTTP API that starts departures, and nothing else: who it speaks as, any short name
     #[arg(long, value_name = "NAME")]
-    source: String,
+    api: Option<String>,
     /// How many days it works
     #[arg(long, value_name = "N", default_value_t = 180, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
@@ -84,29 +94,24 @@ impl Create {
             practice: Some(self.practice),
         };
         let practice = chosen.choose(&settings)?;
-        let names: Vec<&str> = practice
-            .sources
-            .iter()
-            .map(|source| source.name.as_str())
-            .collect();
-        if !names.contains(&self.source.as_str()) {
-            return Err(CliError::Problem(format!(
-                "practice `{}` has no source `{}`: the settings name {}",
-                practice.name,
-                self.source,
-                if names.is_empty() {
-                    "none; add a [[practice.source]]".to_owned()
-                } else {
-                    names.join(", ")
-                }
-            )));
-        }
-        let store = open_store(&settings).await?;
         let now = SystemClock.now();
         let expires = clock::after(now, Duration::from_secs(u64::from(self.days) * 24 * 3_600));
-        let (token, stored) =
-            tokens::new_token(&practice.name, &self.source.as_str().into(), expires)
-                .map_err(|error| CliError::Problem(error.to_string()))?;
+        let made = match (&self.source, &self.api) {
+            (Some(source), _) => {
+                check_source(practice, source)?;
+                tokens::new_token(&practice.name, &source.as_str().into(), expires)
+            }
+            (None, Some(name)) => {
+                check_name(name)?;
+                tokens::new_api_token(&practice.name, name, expires)
+            }
+            (None, None) => {
+                let text = "say for whom: --source NAME, or --api NAME";
+                return Err(CliError::Problem(text.to_owned()));
+            }
+        };
+        let (token, stored) = made.map_err(|error| CliError::Problem(error.to_string()))?;
+        let store = open_store(&settings).await?;
         tokens::record(&store, &caller(&practice.name), &stored, now).await?;
         eprintln!(
             "works until {}; it is not shown again",
@@ -115,6 +120,40 @@ impl Create {
         println!("{token}");
         Ok(Exit::Ok)
     }
+}
+
+/// A name that evidence can show: `api:hr`.
+fn check_name(name: &str) -> Result<(), CliError> {
+    let is_plain = |letter: char| {
+        letter.is_ascii_lowercase() || letter.is_ascii_digit() || "-_".contains(letter)
+    };
+    if name.is_empty() || name.len() > 40 || !name.chars().all(is_plain) {
+        return Err(CliError::Problem(format!(
+            "`{name}` cannot be the name of a token: use small letters, digits, `-` and `_`"
+        )));
+    }
+    Ok(())
+}
+
+/// A source that the settings name.
+fn check_source(practice: &Practice, source: &str) -> Result<(), CliError> {
+    let names: Vec<&str> = practice
+        .sources
+        .iter()
+        .map(|source| source.name.as_str())
+        .collect();
+    if names.contains(&source) {
+        return Ok(());
+    }
+    Err(CliError::Problem(format!(
+        "practice `{}` has no source `{source}`: the settings name {}",
+        practice.name,
+        if names.is_empty() {
+            "none; add a [[practice.source]]".to_owned()
+        } else {
+            names.join(", ")
+        }
+    )))
 }
 
 impl List {

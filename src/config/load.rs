@@ -69,7 +69,8 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
     let events = root.within_if_written("events", events);
     let console = root.within("console", console);
     let practices = root.each("practice", |section| {
-        practice(section, &mut names, surroundings, events.is_some())
+        let can = (events.is_some(), console.url.is_some());
+        practice(section, &mut names, surroundings, can)
     });
     let by_provider = |practice: &Practice| practice.oidc.is_some();
     if console.url.is_none() && (console.oidc.is_some() || practices.iter().any(by_provider)) {

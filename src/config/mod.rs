@@ -1,9 +1,10 @@
 //! Settings: as they are used ([`Settings`]), which cannot be wrong, and how they are read.
 //!
 //! - `section`, `value`, `duration`: a file as it is written, with the line of every key
-//! - `load`, `practice`, `system`, `events`, `console`, `roles_file`: from there to [`Settings`]
+//! - `load`, `practice`, `system`, `events`, `console`, `alerts`, `roles_file`: from there to [`Settings`]
 //! - `error`, `suggest`: every mistake that was found, and what was probably meant
 
+pub mod alerts;
 mod console;
 mod duration;
 mod error;
@@ -145,6 +146,8 @@ pub struct Practice {
     pub sources: Vec<Source>,
     /// Who is told of departures.
     pub subscribers: Vec<Subscriber>,
+    /// Who is told when a leaver's time runs short; `None` is nobody.
+    pub alerts: Option<alerts::Alerts>,
     /// Its systems, in file order.
     pub systems: Vec<SystemSettings>,
     /// Its own identity provider for the console; `None` is that of all.

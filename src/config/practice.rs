@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Brake, Practice, Problem, Source, SystemSettings, console::oidc, events::subscriber,
-    roles_file, section::Section, system::system, value::Value as _,
+    Brake, Practice, Problem, Source, SystemSettings, alerts::alerts, console::oidc,
+    events::subscriber, roles_file, section::Section, system::system, value::Value as _,
 };
 use crate::policy::Roles;
 
@@ -35,13 +35,13 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// Reads a `[[practice]]`; `taken` are the names of those before it, and `can_tell` whether `[events]` is
-/// written.
+/// Reads a `[[practice]]`; `taken` are the names of those before it, and `can_tell` whether `[events]`
+/// and `[console] url` are written.
 pub(super) fn practice(
     section: &Section<'_>,
     taken: &mut BTreeSet<String>,
     surroundings: &Surroundings<'_>,
-    can_tell: bool,
+    (can_tell, has_address): (bool, bool),
 ) -> Practice {
     let name = unique_name(section, "practice", taken);
     let close_within = close_within(section).unwrap_or_else(Duration::stand_in);
@@ -74,6 +74,7 @@ pub(super) fn practice(
         brake: section.within("brake", brake),
         sources,
         subscribers,
+        alerts: section.within_if_written("alerts", |section| alerts(section, has_address)),
         systems,
         oidc: section.within_if_written("oidc", oidc),
     }

@@ -236,10 +236,16 @@ fn the_example_translates_only_levels_that_some_shipped_role_gives() {
 fn known_keys() -> BTreeSet<String> {
     let unknown = "this-is-no-key-at-all = 1";
     let system = format!("[[practice.system]]\n{unknown}\n");
+    let channel = |kind| format!("[[practice.alerts.channel]]\nkind = \"{kind}\"\n{unknown}\n");
+    let alerts = format!(
+        "[practice.alerts]\n{unknown}\n[practice.alerts.owner]\n{unknown}\n[[practice.alerts.step]]\n{unknown}\n{}{}",
+        channel("email"),
+        channel("webhook")
+    );
     let text = format!(
         "{unknown}\n[tls]\n{unknown}\n[limits]\n{unknown}\n[[practice]]\n{unknown}\n\
          [practice.brake]\n{unknown}\n[[practice.source]]\n{unknown}\n{system}\
-         [[practice.subscriber]]\n{unknown}\n[events]\n{unknown}\n\
+         [[practice.subscriber]]\n{unknown}\n{alerts}[events]\n{unknown}\n\
          [console]\n{unknown}\n[console.oidc]\n{unknown}\n"
     );
     problems(&text)
@@ -270,6 +276,13 @@ fn every_key_and_category_is_explained() {
         "system",
         "levels",
         "settings",
+        "alerts",
+        "owner",
+        "deputy",
+        "practice_manager",
+        "msp",
+        "step",
+        "channel",
     ];
     for key in keys {
         let is_explained = CONFIGURATION.contains(&format!("| `{key}` |"))

@@ -190,7 +190,8 @@ fn is_within(path: &str, href: &str) -> bool {
     };
     match href {
         "/" => path == "/" || under("/cases") || path == "/brake",
-        "/calls" => path == "/calls" || under("/doors"),
+        "/calls" => path == "/calls" || path == "/cards" || under("/doors"),
+        "/settings" => path == href || under(href) || path == "/alerts",
         _ => path == href || under(href),
     }
 }
@@ -220,6 +221,9 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
             href: "",
             link: "",
         });
+    }
+    if let Ok(Some(notice)) = super::pages::alerts::notice(visit).await {
+        notices.push(notice);
     }
     notices
 }

@@ -5,7 +5,7 @@
 //! - [`admins`]: inviting somebody, letting them in, sending them away
 //! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
 //! - `kept`, `stay`: forms that wait until somebody proves who they are, and how long they stay signed in
-//! - `frame`, `time`, `words`: what every page shares
+//! - `frame`, `time`, `words`, `moments`: what every page shares
 //! - `pages`: one file per page
 //! - `assets`: the style sheet and the scripts
 //!
@@ -20,6 +20,7 @@ mod form;
 mod frame;
 mod kept;
 mod live;
+mod moments;
 mod pages;
 mod provider;
 mod providers;
@@ -50,6 +51,7 @@ use tokio::sync::OnceCell;
 pub use self::providers::Providers;
 use self::seal::Seal;
 use crate::{
+    alerts::Alarm,
     bearer,
     clock::Clock,
     config::{Settings, SystemSettings, Waits},
@@ -98,6 +100,8 @@ pub struct Office {
     store: Store,
     intake: Intake,
     lookout: Lookout,
+    /// `None` where nobody is told anything.
+    alarm: Option<Alarm>,
     clock: Arc<dyn Clock>,
     practices: HashMap<PracticeName, Arc<Practice>>,
     is_https: bool,
@@ -148,6 +152,7 @@ impl Office {
             store,
             intake,
             lookout,
+            alarm: None,
             clock,
             practices: practices.collect(),
             is_https: settings.is_https,
@@ -176,6 +181,13 @@ impl Office {
                 Seal::of(&secret).ok_or_else(no_randomness)
             })
             .await
+    }
+
+    /// The same office, which may test and show the channels of this alarm.
+    #[must_use]
+    pub fn alarmed_by(mut self, alarm: Option<Alarm>) -> Self {
+        self.alarm = alarm;
+        self
     }
 
     fn tests(&self) -> MutexGuard<'_, HashMap<(PracticeName, SystemName), Looked>> {

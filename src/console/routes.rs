@@ -109,6 +109,11 @@ pub fn table() -> Vec<Route> {
             pages::case::retry,
         ),
         act(
+            "/cases/{case}/ended",
+            Right(A::WorkCases),
+            pages::case::say_ended,
+        ),
+        act(
             "/doors/{door}/retry",
             Right(A::WorkCases),
             pages::door::retry,
@@ -168,6 +173,7 @@ pub fn table() -> Vec<Route> {
             Right(A::WorkCases),
             pages::calls::retry,
         ),
+        see("/cards", Right(A::SeePeople), pages::cards::show),
         see("/people", Right(A::SeePeople), pages::people::search),
         see("/people/{person}", Right(A::SeePeople), pages::person::show),
         see(
@@ -179,6 +185,27 @@ pub fn table() -> Vec<Route> {
             "/people/{person}/depart",
             Right(A::Depart),
             pages::person::depart,
+        ),
+        act(
+            "/people/{person}/depart-later",
+            Right(A::Depart),
+            pages::later::schedule,
+        ),
+        see("/scheduled", Right(A::Depart), pages::later::show),
+        act(
+            "/scheduled/{schedule}/cancel",
+            Right(A::Depart),
+            pages::later::cancel,
+        ),
+        see(
+            "/cases/{case}/undo",
+            Right(A::DecideReturns),
+            pages::undo::ask,
+        ),
+        act(
+            "/cases/{case}/undo",
+            Right(A::DecideReturns),
+            pages::undo::undo,
         ),
         act(
             "/people/{person}/evidence",
@@ -223,6 +250,12 @@ pub fn table() -> Vec<Route> {
         ),
         see("/ledger", Right(A::ReadLedger), pages::ledger::show),
         act("/ledger/check", Right(A::ReadLedger), pages::ledger::check),
+        see("/alerts", Right(A::SeePeople), pages::alerts::show),
+        act(
+            "/alerts/{channel}/test",
+            Right(A::TestSystems),
+            pages::alerts::test,
+        ),
         see("/settings", Right(A::SeeSettings), pages::settings::show),
         act(
             "/settings/tokens",

@@ -79,6 +79,9 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
     Some(match name {
         "by" => "Who did it",
         "done" => "When",
+        "ended" => "The work ended",
+        "confirmed" => "HR confirmed it",
+        "at" => "When",
         "how" => "How it was checked",
         "note" => "Note",
         "reason" => "Reason",

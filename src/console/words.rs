@@ -192,6 +192,15 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "connected" => {
             "From now on you come in by your identity provider. Links go on working.".to_owned()
         }
+        "scheduled" => "Scheduled. Nobody is told before its time.".to_owned(),
+        "cancelled" => "Cancelled. Nothing happens.".to_owned(),
+        "undone" => format!(
+            "Undone. {} opened again.",
+            doors.replace(" is", "").replace(" are", "")
+        ),
+        "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
+        "told" => "The channel took the test: look whether it arrived.".to_owned(),
+        "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
         _ => return None,
     })
@@ -371,7 +380,7 @@ pub(super) fn tell(record: &Value) -> Told {
         "ledger.checked" => ("book", "idle", "The chain was checked".to_owned()),
         "roles.applied" => ("gear", "warn", "Roles were put into force".to_owned()),
         "clock.set" => ("clock", "warn", "Somebody set the clock".to_owned()),
-        other => ("dot", "idle", sentence_of(other)),
+        other => super::moments::tell(record).unwrap_or(("dot", "idle", sentence_of(other))),
     };
     let note = ["failure_text", "why", "note", "reason_text"]
         .into_iter()
@@ -396,12 +405,21 @@ pub(super) fn actor(who: &str) -> String {
     match who.split_once(':') {
         Some(("admin", name)) => name.to_owned(),
         Some(("source", name)) => format!("{name} (identity provider)"),
+        Some(("api", name)) => format!("{name} (API)"),
         Some(("cli", name)) => format!("{name} (command line)"),
         _ => match who {
             "bridge" => "the bridge".to_owned(),
             other => other.to_owned(),
         },
     }
+}
+
+/// How a card for a person's hand was closed.
+pub(super) fn card(by: &str, note: &str) -> String {
+    format!(
+        "By hand beside the bridge: closed by {}, {note}.",
+        actor(by)
+    )
 }
 
 /// What kind of case, as people say it.

@@ -1,6 +1,7 @@
 //! Departure by name, planning again, and putting a role matrix into force.
 
 use drawbridge_sdk::Way;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -14,7 +15,7 @@ use crate::{
     ids::{PersonId, SystemName},
     people::Change,
     policy::Roles,
-    store::StoreError,
+    store::{StoreError, WriteTx},
 };
 
 /// A door that a role matrix moves.
@@ -46,7 +47,40 @@ impl Intake {
         caller: &Caller,
         person: &PersonId,
     ) -> Result<Vec<doors::Moved>, StoreError> {
-        let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        let tx = self.store.begin(&caller.practice, self.clock.now()).await?;
+        self.depart_in(tx, caller, person, None).await
+    }
+
+    /// The same where somebody says when the work ended. The inner error says, for a person, why that cannot
+    /// be.
+    ///
+    /// # Errors
+    /// When the archive cannot be written; nothing is then.
+    pub async fn depart_ended(
+        &self,
+        caller: &Caller,
+        person: &PersonId,
+        ended: Option<Timestamp>,
+    ) -> Result<Result<Vec<doors::Moved>, String>, StoreError> {
+        let now = self.clock.now();
+        if ended.is_some_and(|ended| ended > now) {
+            return Ok(Err(
+                "the work cannot have ended later than now: schedule the departure for then"
+                    .to_owned(),
+            ));
+        }
+        let tx = self.store.begin(&caller.practice, now).await?;
+        Ok(Ok(self.depart_in(tx, caller, person, ended).await?))
+    }
+
+    /// The same in a transaction that has begun. `ended` is when the work ended, where somebody said so.
+    pub(super) async fn depart_in(
+        &self,
+        mut tx: WriteTx,
+        caller: &Caller,
+        person: &PersonId,
+        ended: Option<Timestamp>,
+    ) -> Result<Vec<doors::Moved>, StoreError> {
         let detail = json!({"request": caller.request_id, "by_name": true});
         let entry = users::entry(
             &tx,
@@ -71,6 +105,11 @@ impl Intake {
         };
         let planned = doors::plan_person(&mut tx, desk, &roles, person, cause).await?;
         brake::release(&mut tx, person).await?;
+        if let Some(ended) = ended
+            && let Some(case) = tx.find_case_opened_now(person).await?
+        {
+            tx.set_case_ended(&case, ended, None);
+        }
         tx.commit().await?;
         self.wake.notify_one();
         if is_told {

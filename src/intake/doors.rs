@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use drawbridge_sdk::{FailureClass, Way};
 use serde_json::{Map, json};
 
-use super::{brake, desk::Desk, returns};
+use super::{brake, desk::Desk, returns, undo};
 use crate::{
     door::{Door, Failure, Opening, Wanted},
     evidence::Entry,
@@ -123,6 +123,11 @@ pub(super) async fn plan_known(
     let person = &before.id;
     let wishes = (&situation, plan.wishes.as_slice());
     let held_until = brake::holds_until(tx, desk, person, wishes, is_by_name).await?;
+    let was_open = if is_departure {
+        undo::was_open(&doors)
+    } else {
+        Vec::new()
+    };
     let (moved, mut wished) =
         make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes);
     if let Some(until) = held_until {
@@ -131,6 +136,11 @@ pub(super) async fn plan_known(
         }
     }
     tx.record_doors(&wished, Lease::Release);
+    if let Some(case) = wished.iter().find_map(|door| door.case.as_ref())
+        && !was_open.is_empty()
+    {
+        tx.record_closed_by(case, person, &was_open);
+    }
     for door in &mut wished {
         desk.hand_over(tx, door);
     }
@@ -170,7 +180,7 @@ async fn replan_whoever_forwards_to(tx: &mut WriteTx, leaver: &Known) -> Result<
 }
 
 /// What the plan depends on. Also notes since when no role fits.
-async fn situation(
+pub(super) async fn situation(
     tx: &mut WriteTx,
     desk: &Desk,
     roles: &Roles,
@@ -246,7 +256,7 @@ async fn supervisor_of(tx: &mut WriteTx, known: &Known) -> Result<Option<String>
         }))
 }
 
-fn make_wishes(
+pub(super) fn make_wishes(
     tx: &mut WriteTx,
     desk: &Desk,
     person: &PersonId,
@@ -307,7 +317,7 @@ fn in_words(wanted: &Wanted) -> String {
     }
 }
 
-fn wanted_of(desk: &Desk, wish: &Wish) -> Wanted {
+pub(super) fn wanted_of(desk: &Desk, wish: &Wish) -> Wanted {
     match &wish.wanted {
         policy::Wanted::Open {
             levels,

@@ -8,6 +8,9 @@
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`aside`]: doors that a person sets aside, and who sees to a door
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
+//! - [`later`]: a departure that waits for its time
+//! - [`undo`]: the wrong person left
+//! - [`ends`]: when the work ended, as somebody says it
 //! - [`tokens`]: tokens that identity providers push with
 //! - [`departures`]: departure by name, planning again, and putting a role matrix into force
 
@@ -16,12 +19,15 @@ mod brake;
 pub mod departures;
 pub mod desk;
 pub mod doors;
+pub mod ends;
 mod groups;
 pub mod human;
+pub mod later;
 pub mod moved;
 pub mod returns;
 mod tell;
 pub mod tokens;
+pub mod undo;
 mod users;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -184,6 +190,11 @@ impl Intake {
             }
         }
         Err(ChangeError::Crossed)
+    }
+
+    /// The practices it works for.
+    pub fn practices(&self) -> impl Iterator<Item = &PracticeName> {
+        self.desks.keys()
     }
 
     /// What reception knows of a practice.

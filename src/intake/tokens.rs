@@ -22,7 +22,31 @@ pub fn new_token(
     source: &SourceName,
     expires: Timestamp,
 ) -> Result<(String, StoredToken), Unspecified> {
-    let token = Bearer::generate(Kind::Scim)?;
+    token_of_kind(Kind::Scim, practice, source, expires)
+}
+
+/// What the name of a token of the API begins with: no source of the settings can be called so.
+pub const API: &str = "api:";
+
+/// A new token of the API that starts departures. It opens nothing of SCIM.
+///
+/// # Errors
+/// When the operating system has no randomness to give.
+pub fn new_api_token(
+    practice: &PracticeName,
+    name: &str,
+    expires: Timestamp,
+) -> Result<(String, StoredToken), Unspecified> {
+    token_of_kind(Kind::Api, practice, &format!("{API}{name}").into(), expires)
+}
+
+fn token_of_kind(
+    kind: Kind,
+    practice: &PracticeName,
+    source: &SourceName,
+    expires: Timestamp,
+) -> Result<(String, StoredToken), Unspecified> {
+    let token = Bearer::generate(kind)?;
     let stored = StoredToken {
         id: token.id().into(),
         hash: token.hash(),

@@ -90,6 +90,12 @@ impl OfficeRole {
         }
     }
 
+    /// Whether somebody in this role sees every departure that is still to come; others see those they
+    /// asked for.
+    pub const fn sees_every_scheduled_departure(self) -> bool {
+        matches!(self, Self::Owner)
+    }
+
     /// The one table.
     pub const fn may(self, action: Action) -> bool {
         use Action as A;

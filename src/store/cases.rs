@@ -26,6 +26,8 @@ pub struct KeptCase {
     pub case: Case,
     /// T0: the end of the arrangement, where somebody said so.
     pub ended: Option<Timestamp>,
+    /// When somebody of the practice confirmed that, where it is known.
+    pub confirmed: Option<Timestamp>,
     /// When its last door was proved shut; `None` while it is open.
     pub closed: Option<Timestamp>,
 }
@@ -61,6 +63,7 @@ fn case_of(row: &Row) -> Result<KeptCase, StoreError> {
             deadline: row.time("deadline")?,
         },
         ended: row.maybe_time("ended")?,
+        confirmed: row.maybe_time("confirmed")?,
         closed: row.maybe_time("closed")?,
     })
 }
@@ -86,7 +89,7 @@ impl Store {
         practice: &PracticeName,
     ) -> Result<Vec<KeptCase>, StoreError> {
         let statement = Statement::new(
-            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
              WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL",
         )
         .bind(practice.as_str());
@@ -106,7 +109,7 @@ impl Store {
         practice: &PracticeName,
     ) -> Result<Option<KeptCase>, StoreError> {
         let statement = Statement::new(
-            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
              WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL ORDER BY closed DESC LIMIT 1",
         )
         .bind(practice.as_str());
@@ -123,7 +126,7 @@ impl Store {
         id: &CaseId,
     ) -> Result<Option<KeptCase>, StoreError> {
         let statement = Statement::new(
-            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
              WHERE practice = $1 AND id = $2",
         )
         .bind(practice.as_str())
@@ -141,7 +144,7 @@ impl Store {
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<KeptCase>, StoreError> {
         let statement = Statement::new(
-            "SELECT id, person, kind, ended, learned, deadline, closed FROM departure_case
+            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
              WHERE practice = $1 AND learned >= $2 AND learned < $3 ORDER BY learned, id",
         )
         .bind(practice.as_str())
@@ -403,6 +406,32 @@ impl Store {
 }
 
 impl WriteTx {
+    /// The case with this id, as of this transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_case(&mut self, id: &CaseId) -> Result<Option<KeptCase>, StoreError> {
+        let statement = Statement::new(
+            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
+             WHERE practice = $1 AND id = $2",
+        )
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.row(statement).await?.as_ref().map(case_of).transpose()
+    }
+
+    /// Records when the work of a case ended, and when that was confirmed.
+    pub fn set_case_ended(&mut self, id: &CaseId, ended: Timestamp, confirmed: Option<Timestamp>) {
+        let statement = Statement::new(
+            "UPDATE departure_case SET ended = $1, confirmed = $2 WHERE practice = $3 AND id = $4",
+        )
+        .bind(clock::to_text(ended))
+        .bind(confirmed.map(clock::to_text))
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.later(statement);
+    }
+
     /// Doors into a system whose last call or reading failed, as of this transaction.
     ///
     /// # Errors

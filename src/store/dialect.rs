@@ -177,6 +177,11 @@ impl Dialect {
             ("board", include_str!("migrations/board.sql")),
             ("aside", include_str!("migrations/aside.sql")),
             ("files", include_str!("migrations/files.sql")),
+            ("alerts", include_str!("migrations/alerts.sql")),
+            ("confirmed", include_str!("migrations/confirmed.sql")),
+            ("cards", include_str!("migrations/cards.sql")),
+            ("scheduled", include_str!("migrations/scheduled.sql")),
+            ("undone", include_str!("migrations/undone.sql")),
         ];
         (1..)
             .zip(steps)

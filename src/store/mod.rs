@@ -12,15 +12,21 @@
 //! - [`events`]: security event tokens on their way
 //! - [`tokens`], [`token_uses`]: who may push, and who did last
 //! - [`bell`]: what bridges over one PostgreSQL say to each other
+//! - [`alerts`]: what somebody is told, and how far it is on its way
+//! - [`scheduled`]: departures that wait for their time
+//! - [`undo`]: what a departure closed
+//! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`export`]: evidence as a file, page by page
 //! - [`admins`], [`identities`], [`cases`], [`inbox`], [`faces`], [`files`]: what the console asks
 
 pub mod admins;
+pub mod alerts;
 pub mod attempts;
 pub mod ballast;
 pub mod bell;
 mod book;
 mod bookmarks;
+pub mod cards;
 pub mod cases;
 pub mod claims;
 mod database;
@@ -44,11 +50,13 @@ pub mod records;
 pub mod resources;
 pub mod returns;
 mod row;
+pub mod scheduled;
 pub mod search;
 pub mod second_ledger;
 mod statement;
 pub mod token_uses;
 pub mod tokens;
+pub mod undo;
 #[cfg(test)]
 mod upgrade;
 mod waves;

@@ -145,6 +145,7 @@ impl WriteTx {
         who: &str,
     ) -> Result<bool, StoreError> {
         let now = self.now();
+        self.close_card_when_done(door, who).await?;
         let Some(case) = door.case.clone().filter(|_| door.is_settled(now)) else {
             return Ok(false);
         };

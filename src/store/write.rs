@@ -140,6 +140,7 @@ impl WriteTx {
 
     /// Adds a record to the evidence, written at the commit.
     pub fn record(&mut self, entry: Entry) {
+        self.raise_for(&entry);
         self.page.entries.push(entry);
     }
 

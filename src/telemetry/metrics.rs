@@ -17,6 +17,8 @@ pub(crate) const REQUESTS: &str = "drawbridge_scim_requests_total";
 pub(crate) const REQUEST_SECONDS: &str = "drawbridge_scim_request_seconds";
 const ATTEMPTS: &str = "drawbridge_attempts_total";
 const CALL_SECONDS: &str = "drawbridge_call_seconds";
+const ALERTS: &str = "drawbridge_alerts_total";
+pub(crate) const CHANNELS_FAILING: &str = "drawbridge_alert_channels_failing";
 pub(crate) const UNCLOSED: &str = "drawbridge_doors_unclosed";
 pub(crate) const OVERDUE: &str = "drawbridge_doors_overdue";
 pub(crate) const OLDEST: &str = "drawbridge_oldest_unclosed_seconds";
@@ -51,6 +53,8 @@ pub fn start() -> Result<PrometheusHandle, String> {
         "calls that were to change something, by what became of them"
     );
     describe_histogram!(CALL_SECONDS, "time until a system answered such a call");
+    describe_counter!(ALERTS, "alerts given to a channel, by what became of them");
+    describe_gauge!(CHANNELS_FAILING, "channels of alerts that take nothing");
     describe_gauge!(UNCLOSED, "doors that shall be shut and are not green");
     describe_gauge!(OVERDUE, "those of them past their deadline");
     describe_gauge!(OLDEST, "for how long the oldest of them shall be shut");
@@ -77,6 +81,11 @@ pub fn start() -> Result<PrometheusHandle, String> {
         "0 when the second ledger could not be written"
     );
     Ok(handle)
+}
+
+/// Counts an alert that was given to a channel.
+pub fn count_alert(practice: &PracticeName, result: &'static str) {
+    counter!(ALERTS, "practice" => practice.to_string(), "result" => result).increment(1);
 }
 
 /// Counts a call that was to change something.

@@ -32,6 +32,16 @@ const WALLS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sources",
+        &[
+            "crate::policy",
+            "crate::rounds",
+            "crate::console",
+            "crate::scim",
+            "sqlx",
+        ],
+    ),
+    (
         "events",
         &["crate::scim", "crate::intake", "crate::policy", "sqlx"],
     ),
@@ -47,6 +57,16 @@ const WALLS: &[(&str, &[&str])] = &[
             "crate::console",
             "crate::store",
             "crate::policy",
+        ],
+    ),
+    (
+        "alerts",
+        &[
+            "crate::scim",
+            "crate::console",
+            "crate::intake",
+            "axum",
+            "sqlx",
         ],
     ),
     (

@@ -4,6 +4,7 @@
     reason = "a test that cannot go on stops where it stands"
 )]
 
+mod alerts;
 mod architecture;
 mod bad_input;
 mod brake;
@@ -12,6 +13,7 @@ mod break_glass;
 mod canaille_locks_a_user;
 #[cfg(feature = "real-systems")]
 mod canaille_signs_in;
+mod case_clock;
 mod console_access;
 mod console_evidence;
 mod console_inbox;
@@ -21,6 +23,7 @@ mod console_tokens;
 mod console_work;
 #[cfg(unix)]
 mod crash;
+mod departures_named;
 #[cfg(unix)]
 mod doctor;
 mod engine_moves;

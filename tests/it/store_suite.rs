@@ -1,5 +1,6 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
+mod clocks;
 mod office;
 mod search;
 mod together;
@@ -18,6 +19,12 @@ use drawbridge::{
 };
 
 use crate::support::{TestApp, person};
+use clocks::{
+    a_card_is_opened_once_and_closed_by_whoever_is_first,
+    a_departure_to_come_is_started_by_one_of_several_bridges,
+    an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge,
+    what_a_departure_closed_is_kept_and_undone_once,
+};
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
@@ -62,6 +69,10 @@ macro_rules! suite {
 }
 
 suite!(
+    an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge,
+    a_departure_to_come_is_started_by_one_of_several_bridges,
+    a_card_is_opened_once_and_closed_by_whoever_is_first,
+    what_a_departure_closed_is_kept_and_undone_once,
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,

@@ -16,7 +16,7 @@ use crate::{
         setup::{ConfigArg, open_store},
     },
     clock::{self, Clock as _, SystemClock},
-    config::{Practice, Settings},
+    config::{Practice, Settings, alerts::Channel},
     ids::PracticeName,
     store::{Store, StoreError},
 };
@@ -109,6 +109,7 @@ impl Doctor {
             findings.extend(name_break_glass(practice));
             findings.extend(check_returns(&store, &practice.name).await?);
             findings.extend(check_events(&store, &practice.name).await?);
+            findings.extend(check_alerts(&store, practice).await?);
         }
         for text in app::find_missing_systems(&settings, &store).await? {
             findings.push(Finding::new("settings", Err(text)));
@@ -117,6 +118,14 @@ impl Doctor {
             let key =
                 app::Telling::new(&settings).map(|_| "key and secrets can be used".to_owned());
             findings.push(Finding::new("security events", key));
+        }
+        if settings
+            .practices
+            .iter()
+            .any(|practice| practice.alerts.is_some())
+        {
+            let channels = app::watched(&settings).map(|_| "channels can be used".to_owned());
+            findings.push(Finding::new("alerts", channels));
         }
         findings.extend(check_systems(&settings, now).await?);
         let all_well = findings.iter().all(|finding| finding.ok);
@@ -224,6 +233,32 @@ async fn check_events(
         );
         Finding::new(format!("security events of {practice}"), Err(problem))
     }))
+}
+
+/// Channels that take no alerts.
+async fn check_alerts(store: &Store, practice: &Practice) -> Result<Vec<Finding>, StoreError> {
+    let Some(alerts) = &practice.alerts else {
+        return Ok(Vec::new());
+    };
+    let states = store.list_channel_states(&practice.name).await?;
+    let finding = |channel: &Channel| {
+        let state = states.iter().find(|state| state.name == channel.name);
+        let says = match state.map(|state| (&state.failing, state.last_sent)) {
+            Some((Some((since, failure)), _)) => Err(format!(
+                "takes nothing since {}: {failure}; put it right, then `drawbridge alerts test`",
+                clock::to_text(*since)
+            )),
+            Some((None, Some(sent))) => {
+                Ok(format!("took something last at {}", clock::to_text(sent)))
+            }
+            _ => Ok("never used: try it with `drawbridge alerts test`".to_owned()),
+        };
+        Finding::new(
+            format!("alerts by {} of {}", channel.name, practice.name),
+            says,
+        )
+    };
+    Ok(alerts.channels.iter().map(finding).collect())
 }
 
 async fn check_systems(settings: &Settings, now: Timestamp) -> Result<Vec<Finding>, CliError> {

@@ -42,6 +42,8 @@ struct Calls {
     doors: i64,
     /// How many doors somebody set aside.
     aside: usize,
+    /// How many doors wait for a hand beside the bridge's tries.
+    cards: usize,
     may_work: bool,
     may_export: bool,
 }
@@ -263,6 +265,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
         frame: Frame::live(&visit, "Failed calls").await,
         groups,
         filter: filter(&visit),
+        cards: store.list_open_cards(&practice.name).await?.len(),
         may_work: visit.may(Action::WorkCases),
         may_export: visit.may(Action::ExportEvidence),
     }))

@@ -13,11 +13,20 @@ use super::{
         trouble::{Answer, Happened},
         words,
     },
-    DoorView, try_now,
+    DoorView, cards, try_now, typed,
+    waterfall::{self, Bar},
 };
 use crate::{
-    cases::Departure, door::Door, ids::CaseId, policy::office::Action, store::cases::KeptCase,
+    cases::{self, Departure},
+    door::Door,
+    ids::{CaseId, PersonId},
+    intake::ends::{self, Ended},
+    policy::office::Action,
+    store::{StoreError, cases::KeptCase},
 };
+
+/// How many of a person's records are looked at for where the time went: a departure has some dozens.
+const MOST: u32 = 1_000;
 
 #[derive(Template)]
 #[template(path = "case.html")]
@@ -37,6 +46,15 @@ struct CasePage {
     aside: usize,
     may_work: bool,
     is_over: bool,
+    /// Where the time went, of a departure.
+    bar: Option<Bar>,
+    is_departure: bool,
+    may_undo: bool,
+    is_undone: bool,
+    has_ended: bool,
+    ended_typed: String,
+    confirmed_typed: String,
+    zone: String,
 }
 
 /// A point on the case's clock.
@@ -114,10 +132,28 @@ pub(in super::super) async fn show(
         doors: doors.clone(),
     };
     let deadline = departure.deadline(visit.now);
-    let mut views: Vec<DoorView> = doors
-        .iter()
-        .map(|door| DoorView::new(door, &visit))
-        .collect();
+    let closed = store.find_closed_by(practice, &kept.case.id).await?;
+    let is_departure = kept.case.kind == "leaver";
+    let bar = if is_departure {
+        let records = records(&visit, person).await?;
+        let fell = cases::waterfall::waterfall(&kept, &doors, &records, visit.now);
+        waterfall::bar(&fell, &visit)
+    } else {
+        None
+    };
+    let typed = |at: Option<jiff::Timestamp>| at.map(|at| typed::field(&visit, at));
+    let mut views = Vec::with_capacity(doors.len());
+    for door in &doors {
+        let mut view = DoorView::new(door, &visit);
+        if let Some(card) = cards::find(&visit, door).await? {
+            view.has_card = card.closed.is_none();
+            view.card = match card.closed {
+                None => cards::todo(door, &visit),
+                Some((_, by, note)) => words::card(&by, &note),
+            };
+        }
+        views.push(view);
+    }
     views.sort_by_key(|view| view.urgency);
     let name = super::name_of(face.as_ref(), person);
     Ok(ok(&CasePage {
@@ -134,7 +170,52 @@ pub(in super::super) async fn show(
         doors: views,
         may_work: visit.may(Action::WorkCases),
         is_over: kept.closed.is_some(),
+        bar,
+        is_departure,
+        may_undo: closed.as_ref().is_some_and(|closed| !closed.is_undone)
+            && visit.may(Action::DecideReturns),
+        is_undone: closed.is_some_and(|closed| closed.is_undone),
+        has_ended: kept.ended.is_some(),
+        ended_typed: typed(kept.ended).unwrap_or_default(),
+        confirmed_typed: typed(kept.confirmed).unwrap_or_default(),
+        zone: visit
+            .practice()
+            .zone
+            .iana_name()
+            .unwrap_or("UTC")
+            .to_owned(),
     }))
+}
+
+/// The person's latest records, the oldest first.
+async fn records(visit: &Visit, person: &PersonId) -> Result<Vec<String>, StoreError> {
+    let store = &visit.office.store;
+    let practice = &visit.practice().name;
+    let latest = store
+        .list_latest_records(practice, Some(person), i64::MAX, MOST)
+        .await?;
+    Ok(latest.into_iter().rev().map(|(_, text)| text).collect())
+}
+
+/// Writes down when the work ended.
+pub(in super::super) async fn say_ended(
+    Extension(visit): Extension<Arc<Visit>>,
+    Path(case): Path<String>,
+) -> Result<Response, Happened> {
+    let kept = find(&visit, &case).await?;
+    let said = typed::time(&visit, visit.form.get("ended")).map_err(Happened::Refused)?;
+    let confirmed = typed::maybe_time(&visit, visit.form.get("confirmed"));
+    let ended = Ended {
+        at: said,
+        confirmed: confirmed.map_err(Happened::Refused)?,
+        by: &visit.signed_in().session.admin.name,
+        note: visit.form.get("note"),
+    };
+    let store = &visit.office.store;
+    let caller = visit.caller();
+    let written = ends::say_ended(store, &caller, &kept.case.id, &ended, visit.now);
+    written.await?.map_err(Happened::Refused)?;
+    Ok(see_other(&format!("/cases/{}?said=ended", kept.case.id)))
 }
 
 /// Has every door of the case's person tried now.

@@ -1,13 +1,16 @@
 //! One file per page.
 
+pub(super) mod alerts;
 pub(super) mod aside;
 pub(super) mod board;
 pub(super) mod brake;
 pub(super) mod calls;
+pub(super) mod cards;
 pub(super) mod case;
 pub(super) mod csv;
 pub(super) mod door;
 pub(super) mod evidence;
+pub(super) mod later;
 pub(super) mod ledger;
 pub(super) mod people;
 pub(super) mod person;
@@ -16,6 +19,9 @@ pub(super) mod settings;
 pub(super) mod start;
 pub(super) mod systems;
 pub(super) mod tokens;
+mod typed;
+pub(super) mod undo;
+mod waterfall;
 
 use std::sync::Arc;
 
@@ -68,6 +74,10 @@ pub(super) struct DoorView {
     owner: String,
     is_green: bool,
     is_settled: bool,
+    /// What the card for a person's hand says; empty without one.
+    card: String,
+    /// Whether it is open.
+    has_card: bool,
 }
 
 impl DoorView {
@@ -140,6 +150,8 @@ impl DoorView {
             aside: door
                 .set_aside_at(now)
                 .map_or_else(String::new, |aside| aside_in_words(aside, visit)),
+            card: String::new(),
+            has_card: false,
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
         trouble::{Answer, Happened},
         words::{self, Told},
     },
-    DoorView, people,
+    DoorView, later, people, typed,
 };
 use crate::{
     clock,
@@ -40,6 +40,8 @@ struct PersonPage {
     title: String,
     state: (&'static str, &'static str, &'static str),
     departed: Option<When>,
+    /// When they leave, if that is scheduled and whoever asks may know.
+    leaves: Option<When>,
     doors: Vec<DoorView>,
     events: Vec<Event>,
     is_cut: bool,
@@ -105,6 +107,11 @@ pub(in super::super) async fn show(
         .await?;
     let most = usize::try_from(MOST).unwrap_or(usize::MAX);
     let state = people::state(&face);
+    let leaves = if visit.may(Action::Depart) {
+        later::find(&visit, &person).await?
+    } else {
+        None
+    };
     let mut views: Vec<DoorView> = doors
         .iter()
         .map(|door| DoorView::new(door, &visit))
@@ -113,6 +120,7 @@ pub(in super::super) async fn show(
     Ok(ok(&PersonPage {
         frame: Frame::live(&visit, &face.name).await,
         person: person.to_string(),
+        leaves,
         departed: face.departed_at.map(|at| When::new(at, &visit)),
         name: face.name,
         user_name: face.user_name,
@@ -143,6 +151,9 @@ struct Depart {
     doors: Vec<DoorView>,
     has_left: bool,
     hold_for: String,
+    /// When they leave, if that is scheduled.
+    leaves: Option<When>,
+    zone: String,
 }
 
 /// Names what closing everything would do, and asks.
@@ -166,6 +177,13 @@ pub(in super::super) async fn ask_to_depart(
             .map(|door| DoorView::new(door, &visit))
             .collect(),
         has_left: face.departed_at.is_some(),
+        leaves: later::find(&visit, &person).await?,
+        zone: visit
+            .practice()
+            .zone
+            .iana_name()
+            .unwrap_or("UTC")
+            .to_owned(),
         hold_for: apart(
             visit.now,
             clock::after(visit.now, visit.practice().hold_for),
@@ -186,7 +204,9 @@ pub(in super::super) async fn depart(
         )));
     }
     let intake = &visit.office.intake;
-    let moved = intake.depart(&visit.caller(), &person).await?;
+    let ended = typed::maybe_time(&visit, visit.form.get("ended")).map_err(Happened::Refused)?;
+    let moved = intake.depart_ended(&visit.caller(), &person, ended).await?;
+    let moved = moved.map_err(Happened::Refused)?;
     tracing::info!(person.id = %person, "a departure was started by name in the console");
     let doors = visit
         .office

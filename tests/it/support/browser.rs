@@ -81,7 +81,8 @@ impl TestApp {
             &self.settings,
             Arc::new(console::Providers::new(&self.settings).expect("providers")),
             Arc::new(self.clock.clone()),
-        );
+        )
+        .alarmed_by(self.find_alarm());
         let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = socket.local_addr().expect("an address");
         let (stop, stopped) = watch::channel(false);

@@ -3,12 +3,14 @@
 pub mod browser;
 pub mod fake;
 pub mod oidc;
+pub mod post;
 pub mod provider;
 pub mod wire;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use drawbridge::{
+    alerts::Alarm,
     app,
     clock::{Clock, MockClock},
     config::Settings,
@@ -86,8 +88,17 @@ impl TestApp {
         Self::on("sqlite://test.db").await
     }
 
+    /// The same, with these lines at the top of the settings and within the practice `elm`.
+    pub async fn start_with(top: &str, in_elm: &str) -> Self {
+        Self::made_of("sqlite://test.db", top, in_elm).await
+    }
+
     /// A bridge on this database.
     pub async fn on(database: &str) -> Self {
+        Self::made_of(database, "", "").await
+    }
+
+    async fn made_of(database: &str, top: &str, in_elm: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let systems: String = SYSTEMS
             .iter()
@@ -97,7 +108,7 @@ impl TestApp {
             })
             .collect();
         let text = format!(
-            "database = \"{database}\"\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\nbreak_glass = [\"Emergency\"]\n{SOURCES}{systems}[[practice]]\nname = \"oak\"\n{SOURCES}"
+            "database = \"{database}\"\n{top}\n[[practice]]\nname = \"elm\"\nroles = \"roles.toml\"\nbreak_glass = [\"Emergency\"]\n{SOURCES}{systems}{in_elm}\n[[practice]]\nname = \"oak\"\n{SOURCES}"
         );
         let file = folder.path().join("practice.toml");
         std::fs::write(&file, text).expect("settings can be written");
@@ -131,6 +142,17 @@ impl TestApp {
             systems: fakes,
             _folder: folder,
         }
+    }
+
+    /// The alarm of a bridge over this archive, where the settings name channels.
+    pub fn find_alarm(&self) -> Option<Alarm> {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        app::alarm(&self.settings, &self.store, clock).expect("channels that can be used")
+    }
+
+    /// The same where they surely do.
+    pub fn alarm(&self) -> Alarm {
+        self.find_alarm().expect("an alarm")
     }
 
     pub fn practice(&self) -> PracticeName {

@@ -1,0 +1,437 @@
+//! Alerts on their way: one channel after the other, tried again with growing waits, and through another
+//! channel at once where one fails.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::{
+    Alarm, Watched,
+    text::{self, Message, Place},
+};
+use crate::{
+    clock,
+    config::alerts::How,
+    evidence::Entry,
+    ids::{AlertId, ChannelName, PracticeName},
+    policy::escalation::Contact,
+    rounds::retry,
+    store::{
+        StoreError, WriteTx,
+        alerts::{Alert, Delivery},
+    },
+    telemetry::metrics,
+};
+
+/// How long an alert that was taken up is left alone by other bridges: longer than sending it may take.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long one channel may take for one alert.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long an alert is tried. Whoever did not hear of it in a day learns nothing from it any more, and
+/// the channel has been red all the while.
+pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long the archive may be away before somebody is told without it.
+const ARCHIVE_IS_AWAY: Duration = Duration::from_secs(60);
+
+/// What became of a delivery.
+enum Became {
+    Sent,
+    /// It is about nothing any more.
+    NotNeeded,
+    Failed(String),
+}
+
+impl Alarm {
+    /// Sends what is due now, all channels at once, so that one that does not answer keeps no other
+    /// waiting. Answers how many were due.
+    ///
+    /// # Errors
+    /// When the archive does not answer.
+    pub async fn send_due(&self) -> Result<usize, StoreError> {
+        let due = self.store.claim_deliveries(self.clock.now(), LEASE).await?;
+        let total = due.len();
+        let mut of_each: HashMap<(PracticeName, ChannelName), Vec<Delivery>> = HashMap::new();
+        for delivery in due {
+            let which = (delivery.practice.clone(), delivery.channel.clone());
+            of_each.entry(which).or_default().push(delivery);
+        }
+        let mut channels = JoinSet::new();
+        for deliveries in of_each.into_values() {
+            let alarm = self.clone();
+            channels.spawn(async move { alarm.send_each(deliveries).await });
+        }
+        while let Some(sent) = channels.join_next().await {
+            sent.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+        }
+        Ok(total)
+    }
+
+    /// Sends these through one channel. Once one fails, the others wait no less, and go another way.
+    async fn send_each(&self, deliveries: Vec<Delivery>) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let mut failed: Option<String> = None;
+        for delivery in deliveries {
+            // A practice without an alarm has nobody to tell.
+            let Some(watched) = self.practices.get(&delivery.practice) else {
+                continue;
+            };
+            // What is left when the lease is used up is taken up again by itself.
+            if began.elapsed() > LEASE / 2 {
+                return Ok(());
+            }
+            let Some(alert) = self
+                .store
+                .find_alert(&delivery.practice, &delivery.alert)
+                .await?
+            else {
+                continue;
+            };
+            let became = match &failed {
+                Some(failure) => Became::Failed(failure.clone()),
+                None => self.send_one(watched, &alert, &delivery).await?,
+            };
+            if let Became::Failed(failure) = &became {
+                failed = Some(failure.clone());
+            }
+            self.note(watched, &alert, &delivery, became).await?;
+        }
+        Ok(())
+    }
+
+    async fn send_one(
+        &self,
+        watched: &Watched,
+        alert: &Alert,
+        delivery: &Delivery,
+    ) -> Result<Became, StoreError> {
+        if self.is_over(alert).await? {
+            return Ok(Became::NotNeeded);
+        }
+        let message = self
+            .message(watched, alert, delivery.because.as_deref())
+            .await?;
+        let contact = Contact::from_name(&delivery.contact);
+        let sent = self
+            .send_now(watched, &delivery.channel, contact, &message)
+            .await;
+        Ok(match sent {
+            Ok(()) => Became::Sent,
+            Err(failure) => Became::Failed(failure),
+        })
+    }
+
+    /// Whether what an alert is about has come to its end.
+    async fn is_over(&self, alert: &Alert) -> Result<bool, StoreError> {
+        if alert.over.is_some() {
+            return Ok(true);
+        }
+        let Some(case) = &alert.case else {
+            return Ok(false);
+        };
+        let case = self.store.find_case(&alert.practice, case).await?;
+        Ok(case.is_some_and(|kept| kept.closed.is_some()))
+    }
+
+    async fn message(
+        &self,
+        watched: &Watched,
+        alert: &Alert,
+        because: Option<&str>,
+    ) -> Result<Message, StoreError> {
+        let who = match &alert.person {
+            Some(person) => self.name_of(watched, person).await?,
+            None => String::new(),
+        };
+        let system = alert.system.as_ref();
+        let system = system.map_or_else(String::new, |system| watched.title_of(system));
+        let place = self.place(watched);
+        Ok(text::message(
+            alert,
+            (&who, &system),
+            place,
+            because,
+            self.clock.now(),
+        ))
+    }
+
+    fn place<'a>(&'a self, watched: &'a Watched) -> Place<'a> {
+        Place {
+            title: &watched.title,
+            zone: &watched.zone,
+            public_url: &self.public_url,
+        }
+    }
+
+    /// Sends a message through a channel, and waits for its answer.
+    async fn send_now(
+        &self,
+        watched: &Watched,
+        channel: &ChannelName,
+        contact: Option<Contact>,
+        message: &Message,
+    ) -> Result<(), String> {
+        let Some(line) = watched.lines.get(channel) else {
+            return Err("the settings name no such channel any more".to_owned());
+        };
+        let reach = contact.and_then(|contact| watched.alerts.reach(contact));
+        let to = reach.map_or(&[][..], |reach| reach.email.as_slice());
+        let now = self.clock.now();
+        match tokio::time::timeout(PATIENCE, line.send(message, to, now)).await {
+            Ok(sent) => sent,
+            Err(_) => Err("it did not answer within 20 seconds".to_owned()),
+        }
+    }
+
+    /// Writes down what became of an alert, and has it go another way if it failed.
+    async fn note(
+        &self,
+        watched: &Watched,
+        alert: &Alert,
+        delivery: &Delivery,
+        became: Became,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        // Before the transaction: nothing is read on another connection inside it.
+        let used = self.store.list_deliveries(&watched.name, &alert.id).await?;
+        let mut tx = self.store.begin(&watched.name, now).await?;
+        match became {
+            Became::Sent => {
+                tx.settle_delivery(delivery);
+                tx.record_channel_state(&delivery.channel, None);
+                tx.record(entry(&tx, alert, delivery, "alert.sent", &[]));
+                metrics::count_alert(&watched.name, "sent");
+            }
+            Became::NotNeeded => {
+                let why = "what it was about is over";
+                tx.postpone_delivery(delivery, None, why);
+                tx.record(entry(&tx, alert, delivery, "alert.not_needed", &[]));
+            }
+            Became::Failed(failure) => {
+                metrics::count_alert(&watched.name, "failed");
+                self.note_failure(&mut tx, watched, (alert, delivery), &used, &failure);
+            }
+        }
+        tx.commit().await
+    }
+
+    fn note_failure(
+        &self,
+        tx: &mut WriteTx,
+        watched: &Watched,
+        (alert, delivery): (&Alert, &Delivery),
+        used: &[Delivery],
+        failure: &str,
+    ) {
+        let now = tx.now();
+        tracing::warn!(
+            practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
+            "an alert could not be sent"
+        );
+        let is_given_up = clock::after(alert.raised, TRIED_FOR) <= now;
+        let next_try = (!is_given_up).then(|| clock::after(now, retry::delay(delivery.tries + 1)));
+        tx.postpone_delivery(delivery, next_try, failure);
+        tx.record_channel_state(&delivery.channel, Some(failure));
+        let what = if is_given_up {
+            "alert.given_up"
+        } else {
+            "alert.failed"
+        };
+        let other = if delivery.tries == 0 {
+            another_channel(watched, delivery, used)
+        } else {
+            None
+        };
+        let mut said = vec![("failure_text", json!(failure))];
+        if let Some(other) = &other {
+            said.push(("goes_through", json!(other)));
+            let because = format!("the channel `{}` fails: {failure}", delivery.channel);
+            tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
+        }
+        tx.record(entry(tx, alert, delivery, what, &said));
+    }
+}
+
+/// Another way for an alert that could not be sent: the next channel of whom it is for, and then any that
+/// reaches somebody.
+fn another_channel(
+    watched: &Watched,
+    delivery: &Delivery,
+    used: &[Delivery],
+) -> Option<ChannelName> {
+    let contact = Contact::from_name(&delivery.contact)?;
+    let reach = watched.alerts.reach(contact)?;
+    let any = watched.alerts.channels.iter().filter(|channel| {
+        let needs_address = matches!(channel.how, How::Email(_));
+        !needs_address || !reach.email.is_empty()
+    });
+    let mut ways = reach
+        .channels
+        .iter()
+        .chain(any.map(|channel| &channel.name));
+    let is_used = |name: &ChannelName| used.iter().any(|other| other.channel == *name);
+    ways.find(|name| !is_used(name)).cloned()
+}
+
+fn entry(
+    tx: &WriteTx,
+    alert: &Alert,
+    delivery: &Delivery,
+    what: &'static str,
+    said: &[(&str, Value)],
+) -> Entry {
+    let mut detail = serde_json::Map::from_iter([
+        ("alert".to_owned(), json!(alert.id)),
+        ("kind".to_owned(), json!(alert.kind)),
+        ("channel".to_owned(), json!(delivery.channel)),
+        ("contact".to_owned(), json!(delivery.contact)),
+        ("try".to_owned(), json!(delivery.tries + 1)),
+    ]);
+    for key in ["step", "after"] {
+        if let Some(value) = alert.facts.get(key) {
+            detail.insert(key.to_owned(), value.clone());
+        }
+    }
+    if let Some(case) = &alert.case {
+        detail.insert("case".to_owned(), json!(case));
+    }
+    detail.extend(
+        said.iter()
+            .map(|(key, value)| ((*key).to_owned(), value.clone())),
+    );
+    Entry {
+        at: tx.now(),
+        who: "bridge".to_owned(),
+        what,
+        person: alert.person.clone(),
+        system: alert.system.clone(),
+        detail,
+    }
+}
+
+impl Alarm {
+    /// Sends a test through a channel, and writes down what became of it. The inner error is what the
+    /// channel said; `None` when there is no such channel.
+    ///
+    /// # Errors
+    /// When the archive cannot be written.
+    pub async fn test(
+        &self,
+        practice: &PracticeName,
+        channel: &ChannelName,
+        who: &str,
+    ) -> Result<Option<Result<(), String>>, StoreError> {
+        let Some(watched) = self.practices.get(practice) else {
+            return Ok(None);
+        };
+        if watched.alerts.channel(channel).is_none() {
+            return Ok(None);
+        }
+        // Whoever has this channel among theirs; their address is what an e-mail needs.
+        let has_it = watched
+            .alerts
+            .contacts
+            .iter()
+            .find(|reach| reach.channels.contains(channel));
+        let contact = has_it.map(|reach| reach.contact);
+        let message = Message {
+            id: AlertId::generate().to_string(),
+            kind: "test".to_owned(),
+            title: format!("{}: test of the channel {channel}", watched.title),
+            lines: vec![
+                "This is a test: nothing has happened.".to_owned(),
+                format!(
+                    "Alerts reach {} this way.",
+                    contact.map_or("nobody yet", Contact::in_words)
+                ),
+            ],
+            action: "nothing; if you did not expect this, ask who pressed the button".to_owned(),
+            link: self.public_url.clone(),
+            minutes_left: None,
+        };
+        let sent = self.send_now(watched, channel, contact, &message).await;
+        let mut tx = self.store.begin(practice, self.clock.now()).await?;
+        tx.record_channel_state(channel, sent.as_ref().err().map(String::as_str));
+        tx.record(Entry {
+            at: tx.now(),
+            who: who.to_owned(),
+            what: "alert.tested",
+            person: None,
+            system: None,
+            detail: serde_json::Map::from_iter([
+                ("channel".to_owned(), json!(channel)),
+                ("alert".to_owned(), json!(message.id)),
+                ("failure_text".to_owned(), json!(sent.as_ref().err())),
+            ]),
+        });
+        tx.commit().await?;
+        Ok(Some(sent))
+    }
+}
+
+/// How long the archive has been away, as far as the alarm saw, and who was told.
+#[derive(Debug, Default)]
+pub struct InVain {
+    since: Option<Duration>,
+    has_told: bool,
+}
+
+impl InVain {
+    /// The archive answers again.
+    pub fn is_over(&mut self) {
+        *self = Self::default();
+    }
+}
+
+impl Alarm {
+    /// The archive cannot be written or read: nothing can be noted, so somebody is told at once, and once.
+    pub async fn tell_without_the_archive(&self, in_vain: &mut InVain, error: &StoreError) {
+        tracing::warn!(%error, "the alarm cannot look: the archive does not answer");
+        let now = self.clock.running();
+        let since = *in_vain.since.get_or_insert(now);
+        if in_vain.has_told || now.saturating_sub(since) < ARCHIVE_IS_AWAY {
+            return;
+        }
+        for watched in self.practices.values() {
+            let told = self.tell_of_the_archive(watched).await;
+            in_vain.has_told |= told;
+        }
+    }
+
+    /// Goes through the channels until one takes it.
+    async fn tell_of_the_archive(&self, watched: &Watched) -> bool {
+        let Some(reach) = watched.alerts.reach(Contact::Msp) else {
+            return false;
+        };
+        let at: Timestamp = self.clock.now();
+        let message = Message {
+            id: AlertId::generate().to_string(),
+            kind: "database".to_owned(),
+            title: format!("{}: the database does not answer", watched.title),
+            lines: vec![
+                "The bridge cannot write to its database, or cannot read it.".to_owned(),
+                format!("Noticed {} UTC.", at.strftime("%Y-%m-%d %H:%M")),
+                "What was accepted is not lost; identity providers are told to try again."
+                    .to_owned(),
+            ],
+            action: "look at the disk and the server of the database".to_owned(),
+            link: self.public_url.clone(),
+            minutes_left: None,
+        };
+        let others = watched.alerts.channels.iter().map(|channel| &channel.name);
+        for channel in reach.channels.iter().chain(others) {
+            let sent = self.send_now(watched, channel, Some(reach.contact), &message);
+            match sent.await {
+                Ok(()) => return true,
+                Err(failure) => {
+                    tracing::warn!(channel.name = %channel, failure, "an alert could not be sent");
+                }
+            }
+        }
+        false
+    }
+}

@@ -1,0 +1,574 @@
+//! Who is told when a leaver's time runs short: once, in time, and whatever fails on the way.
+
+use std::{process::Command, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use drawbridge::{
+    alerts::{Alarm, InVain},
+    app,
+    clock::Clock as _,
+    policy::office::OfficeRole,
+    store::StoreError,
+};
+use reqwest::StatusCode;
+use ring::hmac;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{
+    TestApp, fake,
+    post::{MailServer, Taker},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A practice whose owner gets mail, whose deputy has a program that takes webhooks, whose manager reads Slack
+/// and whose provider reads Teams.
+struct Office {
+    app: TestApp,
+    alarm: Alarm,
+    mail: MailServer,
+    web: Taker,
+    _folder: TempDir,
+}
+
+impl Office {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mail = MailServer::start(folder.path()).await;
+        let web = Taker::start().await;
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let password = write("password", "the password of the mail server");
+        let secret = write("secret", "the secret of the webhook");
+        let slack = write("slack", &format!("{}/services/T0/B0/XXXX", web.origin));
+        let teams = write(
+            "teams",
+            &format!(
+                "{}/workflows/w1/triggers/manual/paths/invoke?api-version=1&sig=a%2Bb",
+                web.origin
+            ),
+        );
+        let ca = folder.path().join("mail.pem").display().to_string();
+        let (port, origin) = (mail.port, &web.origin);
+        let settings = format!(
+            r#"
+[[practice.alerts.channel]]
+name = "mail"
+kind = "email"
+server = "localhost"
+port = {port}
+login = "bridge"
+password = {{ file = "{password}" }}
+from = "Drawbridge <bridge@elm.example>"
+ca_file = "{ca}"
+[[practice.alerts.channel]]
+name = "program"
+kind = "webhook"
+url = "{origin}/alerts"
+secret = {{ file = "{secret}" }}
+allow_plain_http = true
+[[practice.alerts.channel]]
+name = "slack"
+kind = "slack"
+url = {{ file = "{slack}" }}
+allow_plain_http = true
+[[practice.alerts.channel]]
+name = "teams"
+kind = "teams"
+url = {{ file = "{teams}" }}
+allow_plain_http = true
+[practice.alerts.owner]
+channels = ["mail", "slack"]
+email = ["dana@elm.example", "office@elm.example"]
+[practice.alerts.deputy]
+channels = ["program"]
+[practice.alerts.practice_manager]
+channels = ["slack"]
+[practice.alerts.msp]
+channels = ["teams"]
+"#
+        );
+        let app =
+            TestApp::start_with("console.url = \"https://bridge.elm.example\"", &settings).await;
+        let alarm = app.alarm();
+        Self {
+            app,
+            alarm,
+            mail,
+            web,
+            _folder: folder,
+        }
+    }
+
+    /// Nina left, and her EHR refuses to be closed.
+    async fn nina_left(&self) {
+        let nina = self.app.hire("nina", "Nurse").await;
+        self.app.run_due().await;
+        self.app
+            .system("ehr")
+            .fail_next(std::iter::repeat_with(fake::refused).take(50));
+        self.app.disable(&nina).await;
+        self.app.run_due().await;
+        for system in ["billing", "mail", "vpn"] {
+            assert!(self.app.is_green("nina", system).await, "{system}");
+        }
+    }
+
+    async fn watch(&self, alarm: &Alarm) {
+        alarm.look().await.unwrap();
+        alarm.look_around().await.unwrap();
+        while alarm.send_due().await.unwrap() > 0 {}
+    }
+
+    /// Lets time pass and the alarm look. Answers how many letters and posts came.
+    async fn after(&self, minutes: u32) -> (usize, usize) {
+        self.app.clock.advance(MINUTE * minutes);
+        self.watch(&self.alarm).await;
+        (self.mail.take().len(), self.web.take().len())
+    }
+
+    /// What the ledger says of alerts.
+    async fn said(&self) -> Vec<Value> {
+        let records = self
+            .app
+            .store
+            .list_records(&self.app.practice(), None)
+            .await;
+        let records = records.unwrap();
+        let all = records
+            .iter()
+            .map(|record| serde_json::from_str::<Value>(&record.text).unwrap());
+        all.filter(|record| record["what"].as_str().unwrap().starts_with("alert."))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn one_after_the_other_is_told_as_time_runs_out_and_nobodys_name_is_in_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+
+    assert_eq!(office.after(9).await, (0, 0), "nobody yet");
+    office.app.clock.advance(MINUTE);
+    office.watch(&office.alarm).await;
+    let letters = office.mail.take();
+    assert_eq!((letters.len(), office.web.take().len()), (1, 0));
+    office.app.clock.advance(20 * MINUTE);
+    office.watch(&office.alarm).await;
+    let program = office.web.take();
+    office.app.clock.advance(15 * MINUTE);
+    office.watch(&office.alarm).await;
+    let slack = office.web.take();
+    office.app.clock.advance(15 * MINUTE);
+    office.watch(&office.alarm).await;
+    let teams = office.web.take();
+
+    let letter = &letters[0];
+    assert!(
+        letter.was_encrypted
+            && letter
+                .login
+                .ends_with("bridge:the password of the mail server")
+    );
+    assert_eq!(letter.to.len(), 2, "{letter:?}");
+    for says in [
+        "Subject: elm: N. may still get in: 1 door, 50 minutes left",
+        "1 of 4 doors of N. are not proved shut: ehr.",
+        "Do this now: close the account in ehr by hand, and sign for it",
+        "Auto-Submitted: auto-generated",
+        "https://bridge.elm.example/cases/",
+    ] {
+        assert!(letter.text.contains(says), "{says}: {}", letter.text);
+    }
+    let told = program[0].json();
+    assert_eq!(told["type"], "alert.case.time");
+    assert_eq!(told["data"]["minutes_left"], 30);
+    let header = |name: &str| program[0].headers[name].to_str().unwrap().to_owned();
+    let signed = format!(
+        "{}.{}.{}",
+        header("webhook-id"),
+        header("webhook-timestamp"),
+        program[0].text
+    );
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"the secret of the webhook");
+    let signature = BASE64_STANDARD
+        .decode(&header("webhook-signature")[3..])
+        .unwrap();
+    hmac::verify(&key, signed.as_bytes(), &signature).expect("the signature is right");
+    assert_eq!(slack[0].path, "/services/T0/B0/XXXX");
+    assert!(
+        slack[0].json()["blocks"][0]["text"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("15 minutes left")
+    );
+    assert_eq!(
+        teams[0].path,
+        "/workflows/w1/triggers/manual/paths/invoke?api-version=1&sig=a%2Bb"
+    );
+    assert_eq!(
+        teams[0].json()["attachments"][0]["content"]["type"],
+        "AdaptiveCard"
+    );
+    for text in [
+        &letter.text,
+        &program[0].text,
+        &slack[0].text,
+        &teams[0].text,
+    ] {
+        assert!(!text.contains("nina"), "{text}");
+    }
+    let said = office.said().await;
+    let sent: Vec<_> = said
+        .iter()
+        .map(|record| record["detail"]["contact"].as_str().unwrap())
+        .collect();
+    assert_eq!(sent, ["owner", "deputy", "practice_manager", "msp"]);
+    assert_eq!(office.after(600).await, (0, 0), "and nobody again");
+}
+
+#[tokio::test]
+async fn nobody_is_told_of_whoever_is_shut_out_in_time() {
+    let office = Office::start().await;
+    let nina = office.app.hire("nina", "Nurse").await;
+    office.app.run_due().await;
+    office.app.disable(&nina).await;
+    office.app.run_due().await;
+
+    assert_eq!(office.after(90).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_and_a_restart_have_nobody_told_twice() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    let began = office.app.clock.now();
+
+    let first = office.after(10).await;
+    office.app.clock.set(began);
+    let set_back = office.after(0).await;
+    office.app.clock.set(began + jiff::Span::new().hours(30));
+    let set_forward = office.after(0).await;
+    office.app.clock.set(began + jiff::Span::new().minutes(10));
+    let other = office.app.alarm();
+    office.watch(&other).await;
+
+    assert_eq!(first, (1, 0));
+    assert_eq!(set_back, (0, 0));
+    assert_eq!(set_forward, (0, 3), "the others, early, and once");
+    assert_eq!((office.mail.take().len(), office.web.take().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_was_due_while_the_bridge_was_down_is_told_once_it_is_up() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.app.clock.advance(31 * MINUTE);
+    // It died after it had noted whom to tell, and again with a letter in its hand.
+    office.alarm.look().await.unwrap();
+    let taken = office
+        .app
+        .store
+        .claim_deliveries(office.app.clock.now(), MINUTE);
+    assert_eq!(taken.await.unwrap().len(), 2);
+
+    let other = office.app.alarm();
+    office.watch(&other).await;
+    let at_once = (office.mail.take().len(), office.web.take().len());
+    let later = office.after(1).await;
+
+    assert_eq!(at_once, (0, 0), "another bridge may be at it");
+    assert_eq!(later, (1, 1));
+}
+
+#[tokio::test]
+async fn a_channel_that_fails_alerts_through_another_and_is_tried_again() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+
+    office.app.clock.advance(10 * MINUTE);
+    office.watch(&office.alarm).await;
+    let posts = office.web.take();
+    let states = office
+        .app
+        .store
+        .list_channel_states(&office.app.practice())
+        .await
+        .unwrap();
+    office.mail.refuses(false);
+    office.app.clock.advance(MINUTE);
+    office.watch(&office.alarm).await;
+    let letters = office.mail.take();
+    let after = office
+        .app
+        .store
+        .list_channel_states(&office.app.practice())
+        .await
+        .unwrap();
+
+    assert_eq!(posts.len(), 1);
+    assert_eq!(
+        posts[0].path, "/services/T0/B0/XXXX",
+        "the owner's next channel"
+    );
+    assert!(
+        posts[0]
+            .text
+            .contains("the channel `mail` fails: the mail server refused it (451)"),
+        "{}",
+        posts[0].text
+    );
+    let mail = states
+        .iter()
+        .find(|state| state.name.as_str() == "mail")
+        .unwrap();
+    assert!(mail.failing.is_some());
+    assert_eq!(
+        letters.len(),
+        1,
+        "and it came by mail after all, with the same id"
+    );
+    let id = posts[0]
+        .text
+        .split("Alert ")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    assert!(
+        letters[0].text.contains(&format!("Alert {id}"))
+            && letters[0].text.contains(&format!("Message-ID: <{id}@"))
+    );
+    assert!(after.iter().all(|state| state.failing.is_none()));
+    let said: Vec<String> = office
+        .said()
+        .await
+        .iter()
+        .map(|record| {
+            format!(
+                "{} {}",
+                record["what"].as_str().unwrap(),
+                record["detail"]["channel"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        said,
+        ["alert.failed mail", "alert.sent slack", "alert.sent mail"]
+    );
+}
+
+#[tokio::test]
+async fn when_every_channel_fails_each_is_tried_again_until_it_is_over() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    office.app.clock.advance(10 * MINUTE);
+    office.watch(&office.alarm).await;
+    let tried = office.said().await.len();
+    office.app.system("ehr").state().failures.clear();
+    office.app.run_after(20 * MINUTE).await;
+    office.mail.refuses(false);
+    office.web.answers(None);
+    office.watch(&office.alarm).await;
+
+    assert_eq!(tried, 4, "mail, slack, program, teams");
+    assert_eq!(
+        (office.mail.take().len(), office.web.take().len()),
+        (0, 0),
+        "the EHR is shut: nothing to tell"
+    );
+    let last = office.said().await.pop().unwrap();
+    assert_eq!(last["what"], "alert.not_needed");
+}
+
+#[tokio::test]
+async fn what_cannot_wait_is_told_beside_the_clock() {
+    let office = Office::start().await;
+    let nina = office.app.hire("nina", "Nurse").await;
+    office.app.run_due().await;
+    office.app.disable(&nina).await;
+    office.app.run_due().await;
+
+    // Somebody opens her EHR behind the bridge's back; the sweep finds it.
+    office.app.system("ehr").enable_behind_our_back("nina");
+    office.app.run_after(6 * MINUTE).await;
+    office.watch(&office.alarm).await;
+    let found = office.mail.take();
+    // She shall get in again.
+    office.app.set_active(&nina, true).await;
+    office.watch(&office.alarm).await;
+    let back = office.web.take();
+    // The bridge's own password is refused, for one person and then another.
+    office
+        .app
+        .system("vpn")
+        .fail_next(std::iter::repeat_with(fake::credential_refused).take(2));
+    for name in ["lee", "max"] {
+        let user = office.app.hire(name, "Billing").await;
+        office.app.disable(&user).await;
+    }
+    office.app.run_due().await;
+    office.watch(&office.alarm).await;
+    let refused = office.mail.take();
+
+    assert!(
+        found[0]
+            .text
+            .contains("A door of N. into ehr was found changed"),
+        "{found:?}"
+    );
+    assert_eq!((found.len(), back.len(), refused.len()), (1, 1, 1));
+    assert!(back[0].text.contains("N. left and shall get in again"));
+    assert!(
+        refused[0]
+            .text
+            .contains("vpn refuses the bridge's own password"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_practice_that_is_given_channels_later_is_not_told_of_old_times() {
+    let office = Office::start().await;
+    let mut tx = office.app.begin().await;
+    tx.record(drawbridge::evidence::Entry {
+        at: tx.now(),
+        who: "bridge".to_owned(),
+        what: "clock.set",
+        person: None,
+        system: None,
+        detail: serde_json::Map::new(),
+    });
+    tx.commit().await.unwrap();
+
+    assert_eq!(office.after(25 * 60).await, (0, 0));
+}
+
+#[tokio::test]
+async fn while_the_archive_is_away_somebody_is_told_once_all_the_same() {
+    let office = Office::start().await;
+    let (mut in_vain, away) = (
+        InVain::default(),
+        StoreError::Unavailable("locked".to_owned()),
+    );
+
+    office
+        .alarm
+        .tell_without_the_archive(&mut in_vain, &away)
+        .await;
+    let at_once = office.web.take().len();
+    office.app.clock.advance(MINUTE);
+    for _ in 0..3 {
+        office
+            .alarm
+            .tell_without_the_archive(&mut in_vain, &away)
+            .await;
+    }
+
+    assert_eq!(at_once, 0, "it may be back in a moment");
+    let told = office.web.take();
+    assert_eq!(told.len(), 1);
+    assert!(
+        told[0].text.contains("the database does not answer")
+            && told[0].path.starts_with("/workflows")
+    );
+}
+
+#[tokio::test]
+async fn the_console_shows_a_failing_channel_red_and_tests_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    let console = office.app.console().await;
+    let dana = office.app.sign_in(&console, OfficeRole::Admin).await;
+
+    let before = dana.get("/alerts").await;
+    office.mail.refuses(true);
+    let failed = dana.press("/alerts/mail/test", &[]).await;
+    let red = dana.get("/alerts").await;
+    let elsewhere = dana.get("/").await;
+    office.mail.refuses(false);
+    let worked = dana.press("/alerts/mail/test", &[]).await;
+    let green = dana.get("/alerts").await;
+    let nothing = dana.press("/alerts/pager/test", &[]).await;
+    office.after(10).await;
+    let told = dana.get("/alerts").await;
+
+    assert!(before.says("never used") && before.says("the owner after 10 min"));
+    assert_eq!(failed.header("location"), "/alerts?said=not_told");
+    assert!(red.says("takes nothing") && red.says("451"));
+    assert!(elsewhere.says("Alerts cannot be sent by mail"));
+    assert_eq!(worked.header("location"), "/alerts?said=told");
+    assert!(green.says("works") && !green.says("takes nothing"));
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    assert!(told.says("10 minutes, and somebody may still get in") && told.says("owner, by mail"));
+    let record = office.said().await;
+    assert_eq!(record[0]["who"], "admin:Dana the admin");
+}
+
+#[test]
+fn the_command_line_tests_a_channel_and_the_doctor_names_one_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "console.url = \"https://bridge.elm.example\"\n[[practice]]\nname = \"elm\"\n[[practice.alerts.channel]]\n\
+        name = \"chat\"\nkind = \"slack\"\nurl = \"http://127.0.0.1:9/x\"\nallow_plain_http = true\n\
+        [practice.alerts.owner]\nchannels = [\"chat\"]\n";
+    std::fs::write(folder.path().join("drawbridge.toml"), text).unwrap();
+    let run = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_drawbridge"))
+            .args(args)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+
+    let tested = run(&["alerts", "test"]);
+    let doctor = run(&["doctor"]);
+    let listed = run(&["alerts", "list"]);
+
+    assert_eq!(tested.0, Some(1), "{tested:?}");
+    assert!(tested.1.contains("PROBLEM") && tested.1.contains("chat"));
+    assert!(doctor.1.contains("takes nothing since"), "{doctor:?}");
+    assert!(listed.1.contains("nobody had to be told"), "{listed:?}");
+}
+
+#[tokio::test]
+async fn two_bridges_tell_each_once() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    let other = office.app.alarm();
+    office.app.clock.advance(60 * MINUTE);
+
+    tokio::join!(office.watch(&office.alarm), office.watch(&other));
+
+    assert_eq!((office.mail.take().len(), office.web.take().len()), (1, 3));
+}
+
+#[test]
+fn channels_are_found_to_be_unusable_before_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "console.url = \"https://bridge.elm.example\"\n[[practice]]\nname = \"elm\"\n[[practice.alerts.channel]]\n\
+        name = \"chat\"\nkind = \"slack\"\nurl = { file = \"nowhere\" }\n\
+        [practice.alerts.owner]\nchannels = [\"chat\"]\n";
+    let file = folder.path().join("practice.toml");
+    std::fs::write(&file, text).unwrap();
+    let settings = app::load_settings(&file).unwrap();
+
+    let problem = app::watched(&settings).unwrap_err();
+
+    assert!(
+        problem.contains("alert channel `chat`") && problem.contains("nowhere"),
+        "{problem}"
+    );
+}

@@ -97,7 +97,7 @@ async fn parts_of(mut request: Request, takes_file: bool) -> Result<Form, Status
     Ok((Fields::from_pairs(fields), taken))
 }
 
-/// A file; `None` if nobody chose one, or it is passed over.
+/// A file; `None` if nobody chose one.
 async fn read_file(
     mut part: axum::extract::multipart::Field<'_>,
     name: &str,
@@ -113,8 +113,9 @@ async fn read_file(
             Err(error) => return Err(error.status()),
         }
     }
-    // A browser sends an empty part where nobody chose a file.
-    let is_chosen = takes_file && !(name.is_empty() && bytes.is_empty());
+    // A browser sends an empty part where nobody chose a file. One that is passed over is told as empty:
+    // whoever sends the form again picks it again.
+    let is_chosen = !(name.is_empty() && bytes.is_empty());
     Ok(is_chosen.then(|| file::take(name, &bytes)))
 }
 

@@ -230,11 +230,15 @@ async fn notices(visit: &Visit) -> Vec<Notice> {
 
 /// An address within this console: a page of ours and nobody else's.
 pub(super) fn ours(to: &str) -> Option<&str> {
-    let is_ours = to.starts_with('/')
-        && !to.starts_with("//")
-        && to
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/-_.?=&%+".contains(&byte));
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let all_of = |text: &str, signs: &[u8]| {
+        let mut bytes = text.bytes();
+        bytes.all(|byte| byte.is_ascii_alphanumeric() || signs.contains(&byte))
+    };
+    let is_ours = path.starts_with('/')
+        && !path.starts_with("//")
+        && all_of(path, b"/-_")
+        && all_of(query, b"-_.=&%+");
     is_ours.then_some(to)
 }
 

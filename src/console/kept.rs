@@ -22,6 +22,9 @@ const WAITS_FOR: Duration = Duration::from_secs(3_600);
 /// The field that says which form is sent again.
 pub(super) const KEPT: &str = "kept";
 
+/// The field that says that a file came with the form: it does not wait with the rest.
+const HAD_FILE: &str = "had_file";
+
 /// Where a form waits.
 fn place(id: &str) -> String {
     format!("/kept/{id}")
@@ -32,7 +35,8 @@ async fn keep(visit: &Visit, admin: &Admin) -> Result<String, StoreError> {
     let fields = visit
         .form
         .iter()
-        .filter(|(name, _)| *name != CSRF && *name != KEPT);
+        .filter(|(name, _)| ![CSRF, KEPT, HAD_FILE].contains(name))
+        .chain(visit.file.as_ref().map(|_| (HAD_FILE, "yes")));
     let form = KeptForm {
         id: uuid::Uuid::now_v7().to_string(),
         practice: admin.practice.clone(),
@@ -132,6 +136,8 @@ struct Kept {
     at: String,
     fields: Vec<Field>,
     hidden: Vec<(String, String)>,
+    /// Whether a file is to be picked again.
+    had_file: bool,
 }
 
 /// Shows what waits, to be sent by a press: nothing is done by coming back alone.
@@ -143,12 +149,15 @@ pub(super) async fn show(
     let store = &visit.office.store;
     let form = store.find_kept_form(admin, &id).await?;
     let form = form.ok_or(Happened::NotThere)?;
-    let (fields, hidden) = trouble::fields_of(&Fields::read(form.fields.as_bytes()));
+    let (fields, mut hidden) = trouble::fields_of(&Fields::read(form.fields.as_bytes()));
+    let before = hidden.len();
+    hidden.retain(|(name, _)| name != HAD_FILE);
     Ok(ok(&Kept {
         frame: Frame::of(&visit, "Not sent yet").await,
         id: form.id,
         at: form.path,
         fields,
+        had_file: hidden.len() < before,
         hidden,
     }))
 }

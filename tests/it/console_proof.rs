@@ -239,7 +239,9 @@ async fn what_was_typed_before_the_session_ended_waits_for_whoever_typed_it() {
     fields.extend(typed.iter().map(|(name, value)| (*name, value.as_str())));
 
     app.clock.advance(16 * MINUTE);
-    let out = browser.post(&path, &fields).await;
+    let out = browser
+        .post_with_file(&path, &fields, ("card.jpg", b"\xff\xd8\xff\xe0"))
+        .await;
     let forged = browser.post(&path, &fields[1..]).await;
     let other = app.sign_in(&console, OfficeRole::Owner).await;
     let not_theirs = other.get(&place(&out)).await;
@@ -257,6 +259,7 @@ async fn what_was_typed_before_the_session_ended_waits_for_whoever_typed_it() {
         "nothing is kept for whoever shows no form of theirs"
     );
     assert_eq!(not_theirs.status, StatusCode::NOT_FOUND);
+    assert!(shown.text.contains("type=\"file\"") && shown.says("pick it again"));
     assert_eq!(signed.status, StatusCode::SEE_OTHER, "{}", signed.text);
     assert!(is_signed(&app).await);
 }

@@ -12,6 +12,9 @@ use crate::{
 
 use drawbridge_sdk::FailureClass;
 
+/// How long a refused credential stays told, at least.
+const REFUSED_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(3_600);
+
 /// How long a disable that was refused is not told again, however often it comes.
 const REFUSED_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
@@ -113,7 +116,9 @@ impl Alarm {
                 continue;
             };
             let class = FailureClass::Credential;
-            if !store.has_door_failing_as(practice, system, class).await? {
+            // Some readings fail so where the call before failed otherwise: they tell once an hour.
+            let may_be_over = clock::after(alert.raised, REFUSED_AGAIN_AFTER) <= now;
+            if may_be_over && !store.has_door_failing_as(practice, system, class).await? {
                 over.push(alert.about);
             }
         }

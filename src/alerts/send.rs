@@ -1,7 +1,10 @@
 //! Alerts on their way: one channel after the other, tried again with growing waits, and through another
 //! channel at once where one fails.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -377,7 +380,7 @@ impl Alarm {
 #[derive(Debug, Default)]
 pub struct InVain {
     since: Option<Duration>,
-    has_told: bool,
+    told: HashSet<PracticeName>,
 }
 
 impl InVain {
@@ -393,12 +396,13 @@ impl Alarm {
         tracing::warn!(%error, "the alarm cannot look: the archive does not answer");
         let now = self.clock.running();
         let since = *in_vain.since.get_or_insert(now);
-        if in_vain.has_told || now.saturating_sub(since) < ARCHIVE_IS_AWAY {
+        if now.saturating_sub(since) < ARCHIVE_IS_AWAY {
             return;
         }
         for watched in self.practices.values() {
-            let told = self.tell_of_the_archive(watched).await;
-            in_vain.has_told |= told;
+            if !in_vain.told.contains(&watched.name) && self.tell_of_the_archive(watched).await {
+                in_vain.told.insert(watched.name.clone());
+            }
         }
     }
 

@@ -16,7 +16,8 @@ fn helps(door: &Door, now: Timestamp) -> bool {
     let ends_by_itself = door.assurance == Assurance::Unproven
         && !door.residual.is_empty()
         && door.residual.iter().all(|left| left.longest.is_some());
-    !(door.waits_for_a_person() || door.is_held_back(now) || is_blind || ends_by_itself)
+    let is_aside = door.set_aside_at(now).is_some();
+    !(is_aside || door.waits_for_a_person() || door.is_held_back(now) || is_blind || ends_by_itself)
 }
 
 /// Opens the cards whose time has come, and closes those of an older wish. Answers how many were opened.

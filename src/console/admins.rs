@@ -361,10 +361,21 @@ pub(super) async fn sign_in(
         sign_out(store, before, now).await?;
     }
     let mut tx = store.begin(&admin.practice, now).await?;
+    // Whoever left the practice is let in by a person only, who made a link since.
+    let left = tx.find_when_admin_left(admin).await?;
     let (is_good, proved, by) = match shown {
-        Shown::Link(link) => (tx.use_invitation(&link.id).await?, Some(now), "link"),
+        Shown::Link(link) => {
+            let made = clock::before(link.expires, LINK_WORKS_FOR);
+            let is_good = left.is_none_or(|left| made >= left);
+            (
+                is_good && tx.use_invitation(&link.id).await?,
+                Some(now),
+                "link",
+            )
+        }
         Shown::Identity(identity) => {
-            let is_good = tx.find_admin_by_id(&admin.id).await?.is_some()
+            let is_good = left.is_none()
+                && tx.find_admin_by_id(&admin.id).await?.is_some()
                 && is_known_as(&mut tx, admin, identity).await?;
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }

@@ -9,7 +9,10 @@ use axum::{
 };
 
 /// What a spreadsheet takes for the beginning of a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+
+/// What may end a cell where a comma does not.
+const ENDS: [char; 3] = [';', '\t', '\n'];
 
 /// Has spreadsheets read the file as UTF-8.
 const MARK: &str = "\u{feff}";
@@ -28,7 +31,9 @@ pub(super) fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn push_cell(row: &mut String, text: &str) {
-    let is_formula = text.trim_start_matches(' ').starts_with(FORMULA);
+    let is_formula =
+        |text: &str| text.starts_with(FORMULA) || text.trim_start().starts_with(FORMULA);
+    let is_formula = is_formula(text) || text.split(ENDS).any(is_formula);
     let is_quoted = text.contains(['"', ',', '\r', '\n']);
     if is_quoted {
         row.push('"');

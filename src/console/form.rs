@@ -87,11 +87,17 @@ async fn parts_of(mut request: Request, takes_file: bool) -> Result<Form, Status
             taken = read_file(part, &called, takes_file).await?;
             continue;
         }
-        let text = part.text().await.map_err(|error| error.status())?;
-        length += name.len() + text.len();
-        if length > FORM_BYTES {
-            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        length += name.len();
+        let mut part = part;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.chunk().await.map_err(|error| error.status())? {
+            length += chunk.len();
+            if length > FORM_BYTES {
+                return Err(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            bytes.extend(chunk);
         }
+        let text = String::from_utf8(bytes).map_err(|_| StatusCode::BAD_REQUEST)?;
         fields.push((name, text));
     }
     Ok((Fields::from_pairs(fields), taken))

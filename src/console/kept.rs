@@ -30,7 +30,7 @@ fn place(id: &str) -> String {
     format!("/kept/{id}")
 }
 
-/// Keeps what somebody sent. `None` when there is nothing in it.
+/// Keeps what somebody sent, in place of what they send again by it.
 async fn keep(visit: &Visit, admin: &Admin) -> Result<String, StoreError> {
     let fields = visit
         .form
@@ -47,6 +47,10 @@ async fn keep(visit: &Visit, admin: &Admin) -> Result<String, StoreError> {
             .finish(),
         kept: visit.now,
     };
+    let again = visit.form.get(KEPT);
+    if !again.is_empty() {
+        visit.office.store.drop_kept_form(admin, again).await?;
+    }
     visit.office.store.keep_form(&form).await?;
     Ok(form.id)
 }
@@ -109,16 +113,21 @@ pub(super) async fn ask_whether_it_is_them(visit: &Visit) -> Response {
         fields,
         fresh_for: visit.office.fresh_for.as_secs() / 60,
         command: format!(
-            "drawbridge admin invite --practice {practice} --name \"{}\" --role {}",
-            admin.name,
+            "drawbridge admin invite --practice {practice} --name '{}' --role {}",
+            admin.name.replace('\'', "'\\''"),
             admin.role.as_str()
         ),
     };
     page(StatusCode::UNAUTHORIZED, &template)
 }
 
-/// Whoever sent this is signed out by the time alone: keeps it for them. `None` when it could not be kept.
+/// Whoever sent this is signed out by the time alone: keeps what they typed for them. `None` when they typed
+/// nothing, so that no button somebody else pressed waits for them, and when it could not be kept.
 pub(super) async fn keep_for(visit: &Visit, someone: &SignedIn) -> Option<String> {
+    let (typed, _) = trouble::fields_of(&visit.form);
+    if typed.iter().all(|field| field.value.is_empty()) {
+        return None;
+    }
     match keep(visit, &someone.session.admin).await {
         Ok(id) => Some(place(&id)),
         Err(error) => {

@@ -69,6 +69,12 @@ impl Door {
         self.is_green(now) || self.set_aside_at(now).is_some()
     }
 
+    /// Whether nobody will have to see to it any more: it is green, or no door. An accepted risk comes back.
+    pub fn is_done(&self, now: Timestamp) -> bool {
+        let is_none = |aside: &SetAside| aside.kind == Kind::NotApplicable;
+        self.is_green(now) || self.set_aside_at(now).is_some_and(is_none)
+    }
+
     /// Sets it aside, for the wish that was looked at.
     ///
     /// # Errors
@@ -124,13 +130,13 @@ impl Door {
             .set_aside
             .as_ref()
             .is_some_and(|aside| aside.kind == Kind::NotApplicable);
-        if says_that_there_is_none && seen == Seen::Open {
+        if says_that_there_is_none && matches!(seen, Seen::Open | Seen::Closed) {
             self.set_aside = None;
         }
     }
 
     fn applies(&self) -> bool {
-        self.seen_at >= Some(self.wanted_at) && self.seen == Seen::Open
+        self.seen_at >= Some(self.wanted_at) && matches!(self.seen, Seen::Open | Seen::Closed)
     }
 }
 

@@ -68,6 +68,9 @@ pub async fn take_up(
     tx.record_door(&door, Lease::Release);
     let detail = json!({"door": door.id, "way": door.way, "generation": door.generation});
     record(&mut tx, caller, &door, "door.taken_up", detail);
+    if !door.is_green(now) {
+        tx.open_case_again(&door, &caller.actor).await?;
+    }
     tx.commit().await?;
     Ok(true)
 }

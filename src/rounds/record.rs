@@ -229,6 +229,7 @@ async fn take_in(
     seen: Seeing,
 ) -> Result<(), StoreError> {
     let now = tx.now();
+    let was_aside = door.set_aside.is_some();
     match seen.answer {
         Ok(observation) => {
             let asked = (seen.known_accounts.as_slice(), seen.began);
@@ -243,6 +244,9 @@ async fn take_in(
         }
     }
     tx.record_door(door, Lease::Release);
+    if was_aside && door.set_aside.is_none() && !door.is_green(now) {
+        tx.open_case_again(door, notes::BRIDGE).await?;
+    }
     tx.close_case_when_done(door, notes::BRIDGE).await?;
     Ok(())
 }

@@ -56,7 +56,7 @@ pub fn router(departures: Departures) -> Router {
     Router::new()
         .route("/api/v1/departures", post(start))
         .route("/api/v1/departures/{id}", get(look).delete(cancel))
-        .layer(guard)
+        .route_layer(guard)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .with_state(state)
 }

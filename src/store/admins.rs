@@ -162,6 +162,27 @@ impl Store {
 }
 
 impl WriteTx {
+    /// When the person who bears an admin's address left the practice; `None` while nobody of that address
+    /// has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_when_admin_left(
+        &mut self,
+        admin: &Admin,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let statement = Statement::new(
+            "SELECT MAX(p.departed_at) AS departed_at FROM admin a
+             JOIN identifier i ON i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
+             JOIN person p ON p.practice = i.practice AND p.id = i.person
+             WHERE a.practice = $1 AND a.id = $2",
+        )
+        .bind(self.practice().as_str())
+        .bind(admin.id.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(None), |row| row.maybe_time("departed_at"))
+    }
+
     /// The admin of this name, as of this transaction.
     ///
     /// # Errors

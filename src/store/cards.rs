@@ -152,12 +152,16 @@ impl WriteTx {
     ) -> Result<(), StoreError> {
         let now = self.now();
         let is_signed = door.assurance == Assurance::Attested;
-        let is_done = is_signed || door.is_green(now);
+        // An accepted risk comes back, and its card with it.
+        let applies_not = door.set_aside_at(now).is_some_and(|_| door.is_done(now));
+        let is_done = is_signed || applies_not || door.is_green(now);
         if clock::after(door.wanted_at, CARD_AFTER) > now || !is_done {
             return Ok(());
         }
         let note = if is_signed {
             "signed by hand first: the bridge goes on reading, and nothing else waits for it"
+        } else if applies_not {
+            "somebody answers for it that this is no door of theirs"
         } else {
             "the bridge read it shut first: there is nothing left to do by hand"
         };

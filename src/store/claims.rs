@@ -273,8 +273,9 @@ impl WriteTx {
     /// Has a door be read at once, unless it is about to be opened or closed anyway.
     pub fn read_at_once(&mut self, id: &DoorId) {
         let statement = Statement::new(
-            "UPDATE door SET next_try = $1 WHERE practice = $2 AND id = $3 AND due = 'read'
-             AND (next_try IS NULL OR next_try > $1)",
+            // A reading that is under way began too early: its fence is gone.
+            "UPDATE door SET next_try = $1, fence = fence + 1, lease_owner = NULL, lease_until = NULL
+             WHERE practice = $2 AND id = $3 AND due = 'read' AND (next_try IS NULL OR next_try > $1)",
         )
         .bind(clock::to_text(self.now()))
         .bind(self.practice().as_str())

@@ -144,6 +144,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub async fn keep_form(&self, form: &KeptForm) -> Result<(), StoreError> {
+        // The latest of each, so that nobody fills the disk with what was never sent.
+        let older = Statement::new(
+            "DELETE FROM kept_form WHERE practice = $1 AND admin = $2 AND id NOT IN (
+                 SELECT id FROM kept_form WHERE practice = $1 AND admin = $2 ORDER BY kept DESC, id DESC LIMIT 63)",
+        )
+        .bind(form.practice.as_str())
+        .bind(form.admin.as_str());
+        let dropped = self.run_alone(older).await;
+        dropped.inspect_err(|error| self.note_trouble(error))?;
         let statement = Statement::new(
             "INSERT INTO kept_form (id, practice, admin, path, fields, kept) VALUES ($1, $2, $3, $4, $5, $6)",
         )

@@ -134,7 +134,7 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Closes the case of a door once every door of it is green, or set aside by somebody who answers for
+    /// Closes the case of a door once every door of it is green, or none as somebody says who answers for
     /// it. Answers whether it was closed now.
     ///
     /// # Errors
@@ -146,7 +146,7 @@ impl WriteTx {
     ) -> Result<bool, StoreError> {
         let now = self.now();
         self.close_card_when_done(door, who).await?;
-        let Some(case) = door.case.clone().filter(|_| door.is_settled(now)) else {
+        let Some(case) = door.case.clone().filter(|_| door.is_done(now)) else {
             return Ok(false);
         };
         // Most of the time another door is still to be seen to; then nobody has to look at all of them.
@@ -161,7 +161,7 @@ impl WriteTx {
         }
         let mut doors = self.find_doors_of(&door.person).await?;
         doors.retain(|other| other.case.as_ref() == Some(&case));
-        if !doors.iter().all(|other| other.is_settled(now)) {
+        if !doors.iter().all(|other| other.is_done(now)) {
             return Ok(false);
         }
         let aside = doors.iter().filter(|other| !other.is_green(now)).count();
@@ -186,5 +186,32 @@ impl WriteTx {
             ]),
         });
         Ok(true)
+    }
+
+    /// Opens the case of a door again, which somebody is to see to after all.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn open_case_again(&mut self, door: &Door, who: &str) -> Result<(), StoreError> {
+        let Some(case) = &door.case else {
+            return Ok(());
+        };
+        let opened = Statement::new(
+            "UPDATE departure_case SET closed = NULL WHERE practice = $1 AND id = $2 AND closed IS NOT NULL
+             RETURNING id",
+        )
+        .bind(self.practice().as_str())
+        .bind(case.as_str());
+        if !self.rows(opened).await?.is_empty() {
+            self.record(Entry {
+                at: self.now(),
+                who: who.to_owned(),
+                what: "case.opened_again",
+                person: Some(door.person.clone()),
+                system: Some(door.system.clone()),
+                detail: Map::from_iter([("case".to_owned(), Value::from(case.as_str()))]),
+            });
+        }
+        Ok(())
     }
 }

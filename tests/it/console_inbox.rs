@@ -92,11 +92,16 @@ async fn an_accepted_risk_leaves_the_board_is_never_green_and_comes_back_by_itse
     );
     assert_eq!(signed["detail"]["until"], "2026-11-28T00:00:00.000Z");
     assert!(!app.is_green("nina", "ehr").await);
-    assert_eq!(record(&app, "case.closed").await["detail"]["set_aside"], 1);
+    let open = app.store.list_open_cases(&app.practice()).await.unwrap();
+    assert_eq!(
+        open.len(),
+        1,
+        "the risk comes back, and its case is still there"
+    );
     assert!(board.says("1 door is not shut") && !board.says("can still get in"));
     assert!(calls.says("Nothing failed") && calls.says("1 set aside"));
     assert!(aside.says("Dr. Weiss answers for it until Nov 28 2026"));
-    assert!(case_page.says("risk accepted") && case_page.says("answers for 1 of its doors"));
+    assert!(case_page.says("risk accepted") && !case_page.says("This case is closed"));
     assert!(later.says("nina") && later.says("overdue"));
     assert!(calls_later.says("ehr understood and said no"));
 }

@@ -280,14 +280,23 @@ async fn whoever_leaves_the_practice_is_out_of_the_console_at_once_until_a_link_
     let browser = console.browser();
     provider.sign_in(&browser, "").await;
     let was_in = is_in(&browser).await;
+    let older = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    app.clock.advance(Duration::from_secs(1));
 
     app.disable(&dana).await;
     let still_in = is_in(&browser).await;
     app.clock.advance(Duration::from_secs(1));
+    let again = console.browser();
+    provider.sign_in(&again, "").await;
+    let by_provider = is_in(&again).await;
+    browser.post("/sign-in", &[("link", &older)]).await;
+    let by_an_older_link = is_in(&browser).await;
     let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
     browser.post("/sign-in", &[("link", &link)]).await;
 
     assert!(was_in && !still_in);
+    assert!(!by_provider, "the provider may not know yet that she left");
+    assert!(!by_an_older_link, "nor does a link that was made before");
     assert!(is_in(&browser).await, "whoever runs the server says so");
 }
 

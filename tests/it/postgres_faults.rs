@@ -366,6 +366,7 @@ async fn the_practice_comes_first_in_every_key() {
         "install",
         "practice",
         "token",
+        "token_use",
     ];
     assert_eq!(others, expected);
     app.store.close().await;

@@ -18,12 +18,13 @@ ALTER TABLE admin_session ADD COLUMN proved TEXT;
 
 -- A form that could not be taken before its sender proves who they are, or signs in again.
 CREATE TABLE kept_form (
-    id TEXT NOT NULL PRIMARY KEY,
     practice TEXT NOT NULL,
+    id TEXT NOT NULL,
     admin TEXT NOT NULL,
     path TEXT NOT NULL,
     fields TEXT NOT NULL,
     kept TEXT NOT NULL,
+    PRIMARY KEY (practice, id),
     FOREIGN KEY (practice, admin) REFERENCES admin (practice, id)
 );
 CREATE INDEX kept_form_admin ON kept_form (practice, admin);

@@ -33,3 +33,7 @@ BEGIN SELECT RAISE(ABORT, 'evidence is append-only'); END;
 -- through all doors at each departure.
 DROP INDEX door_forwarding;
 CREATE INDEX door_forwarding ON door (practice, way, wanted, person) WHERE way = 'forwarding' AND wanted = 'open';
+
+-- Whose an account is, whichever way it is a door.
+CREATE INDEX door_account_account ON door_account (practice, system, account);
+CREATE INDEX departure_case_learned ON departure_case (practice, learned);

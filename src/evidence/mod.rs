@@ -3,7 +3,7 @@
 //! - [`chain`]: records, and the hash that ties each to the one before
 //! - [`walk`]: recomputing a chain as its records come
 //! - [`scope`]: whose records a file shows
-//! - [`file`]: what somebody may sign with
+//! - [`mod@file`]: what somebody may sign with
 //! - [`pack`]: records as a file that verifies by itself, without the others' content
 //! - [`second`]: the lines of the second ledger, for calls made while the database cannot be written
 

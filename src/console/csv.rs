@@ -31,22 +31,28 @@ pub(super) fn row<'a>(cells: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 fn push_cell(row: &mut String, text: &str) {
-    let is_formula =
-        |text: &str| text.starts_with(FORMULA) || text.trim_start().starts_with(FORMULA);
-    let is_formula = is_formula(text) || text.split(ENDS).any(is_formula);
+    let text = harmless(text);
     let is_quoted = text.contains(['"', ',', '\r', '\n']);
     if is_quoted {
         row.push('"');
-    }
-    if is_formula {
-        row.push('\'');
-    }
-    if is_quoted {
         row.push_str(&text.replace('"', "\"\""));
         row.push('"');
     } else {
-        row.push_str(text);
+        row.push_str(&text);
     }
+}
+
+/// The text with a mark before whatever would be a formula, also where another sign than ours ends a cell.
+fn harmless(text: &str) -> String {
+    let mut marked = String::with_capacity(text.len());
+    for part in text.split_inclusive(ENDS) {
+        let begins_one = marked.is_empty() && part.starts_with(FORMULA);
+        if begins_one || part.trim_start().starts_with(FORMULA) {
+            marked.push('\'');
+        }
+        marked.push_str(part);
+    }
+    marked
 }
 
 /// The first row of a file.
@@ -78,6 +84,8 @@ mod tests {
     fn a_cell_is_never_a_formula() {
         for text in [
             "=HYPERLINK(\"http://evil\")",
+            "\n=1+1",
+            "＝1+1",
             "+1",
             "-2+3",
             "@SUM(A1)",
@@ -89,6 +97,7 @@ mod tests {
             let inside = row.trim_end().trim_matches('"');
             assert!(inside.starts_with('\''), "{row}");
         }
+        assert_eq!(row(["Okafor; =1+1"]), "Okafor;' =1+1\r\n");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! # Source
 //! <https://www.sqlite.org/np1queryprob.html>, <https://www.sqlite.org/wal.html>.
 
+mod log;
+
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -14,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use log::Log;
 use rusqlite::{Connection, ErrorCode, config::DbConfig, types::ValueRef};
 use sqlx::{
     ConnectOptions as _, Connection as _,
@@ -58,6 +61,7 @@ pub(in crate::store) struct File {
     writer: Mutex<Option<Connection>>,
     readers: Mutex<Vec<Reader>>,
     long_readings: Semaphore,
+    log: Arc<Log>,
 }
 
 /// A connection that reads.
@@ -77,12 +81,13 @@ pub(in crate::store) struct Transaction {
 
 impl File {
     /// The file at a path, which exists.
-    pub(super) const fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf) -> Self {
         Self {
             path,
             writer: Mutex::new(None),
             readers: Mutex::new(Vec::new()),
             long_readings: Semaphore::const_new(LONG_READINGS),
+            log: Arc::default(),
         }
     }
 
@@ -156,6 +161,7 @@ impl File {
     }
 
     pub(super) fn close(&self) {
+        self.log.close();
         lock(&self.readers).clear();
         lock(&self.writer).take();
     }
@@ -190,7 +196,11 @@ impl Transaction {
         let kept = lock(&file.writer).take();
         let connection = match kept {
             Some(connection) => connection,
-            None => file.connect()?,
+            None => {
+                let connection = file.connect()?;
+                log::watch(&connection);
+                connection
+            }
         };
         let transaction = Self {
             file: Arc::clone(file),
@@ -225,7 +235,11 @@ impl Transaction {
     /// Makes everything durable.
     pub(super) fn commit(self) -> rusqlite::Result<()> {
         let connection = self.connection()?;
-        at_length(|| connection.execute_batch("COMMIT"))
+        at_length(|| {
+            connection.execute_batch("COMMIT")?;
+            self.file.log.carry_over(&self.file.path, connection);
+            Ok(())
+        })
     }
 }
 

@@ -79,6 +79,29 @@ pub struct Begun {
     pub has_exported: bool,
 }
 
+/// When the first close of a case was sent. The joins are told which way round to go: without statistics
+/// SQLite may walk through everything of the practice.
+pub(super) const FIRST_CLOSE: &str = "SELECT MIN(a.started) AS first
+    FROM departure_case c CROSS JOIN door d CROSS JOIN attempt a
+    WHERE c.practice = $1 AND c.id = $2
+        AND d.practice = c.practice AND d.person = c.person AND d.departure_case = c.id
+        AND a.practice = d.practice AND a.door = d.id AND a.generation = d.generation AND a.action = 'close'";
+
+/// Doors to watch. Each part has an index of its own. Hiding the practice from the last one has SQLite look
+/// for the few that are due, not for all of the practice.
+pub(super) const WATCHED: &str = concat!(
+    "SELECT ",
+    door_columns!(),
+    " FROM (SELECT id AS watched FROM door
+          WHERE practice = $1 AND wanted = 'closed' AND assurance NOT IN ('verified', 'attested')
+        UNION SELECT id FROM door WHERE practice = $1 AND failure IS NOT NULL
+        UNION SELECT d.id FROM departure_case c CROSS JOIN door d
+          WHERE c.practice = $1 AND c.kind IN ('leaver', 'mover') AND c.closed IS NULL
+              AND d.practice = c.practice AND d.person = c.person AND d.departure_case = c.id
+        UNION SELECT id FROM door WHERE practice || '' = $1 AND next_try < $2) AS all_watched
+     JOIN door ON practice = $1 AND id = watched WHERE wanted = 'closed'"
+);
+
 impl Store {
     /// Cases of leavers and movers that are not over.
     ///
@@ -165,7 +188,9 @@ impl Store {
         let statement = Statement::new(concat!(
             "SELECT ",
             door_columns!(),
-            " FROM door WHERE practice = $1 AND departure_case IN (
+            " FROM door WHERE practice = $1
+             AND person IN (SELECT person FROM departure_case WHERE practice = $1 AND learned >= $2 AND learned < $3)
+             AND departure_case IN (
                  SELECT id FROM departure_case WHERE practice = $1 AND learned >= $2 AND learned < $3)"
         ))
         .bind(practice.as_str())
@@ -201,13 +226,9 @@ impl Store {
         practice: &PracticeName,
         case: &CaseId,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let statement = Statement::new(
-            "SELECT MIN(a.started) AS first FROM attempt a
-             JOIN door d ON d.practice = a.practice AND d.id = a.door AND d.generation = a.generation
-             WHERE a.practice = $1 AND d.departure_case = $2 AND a.action = 'close'",
-        )
-        .bind(practice.as_str())
-        .bind(case.as_str());
+        let statement = Statement::new(FIRST_CLOSE)
+            .bind(practice.as_str())
+            .bind(case.as_str());
         let row = self.row(statement).await?;
         row.map_or(Ok(None), |row| row.maybe_time("first"))
     }
@@ -222,22 +243,9 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
-        // Each part has an index of its own. Hiding the practice from the last one has SQLite look for the
-        // few that are due, not for all of the practice.
-        let statement = Statement::new(concat!(
-            "SELECT ",
-            door_columns!(),
-            " FROM (SELECT id AS watched FROM door
-                  WHERE practice = $1 AND wanted = 'closed' AND assurance NOT IN ('verified', 'attested')
-                UNION SELECT id FROM door WHERE practice = $1 AND failure IS NOT NULL
-                UNION SELECT id FROM door WHERE practice = $1 AND departure_case IN (
-                  SELECT id FROM departure_case WHERE practice = $1 AND kind IN ('leaver', 'mover')
-                      AND closed IS NULL)
-                UNION SELECT id FROM door WHERE practice || '' = $1 AND next_try < $2) AS all_watched
-             JOIN door ON practice = $1 AND id = watched WHERE wanted = 'closed'"
-        ))
-        .bind(practice.as_str())
-        .bind(clock::to_text(now));
+        let statement = Statement::new(WATCHED)
+            .bind(practice.as_str())
+            .bind(clock::to_text(now));
         let rows = self.rows(statement).await?;
         let mut doors = rows.iter().map(door_of).collect::<Result<Vec<_>, _>>()?;
         doors.sort_by(|one, other| {

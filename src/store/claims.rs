@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{
-    Store, StoreError, WriteTx,
+    Dialect, Store, StoreError, WriteTx,
     database::Reads as _,
     doors::{door_columns, door_of},
     moves::OPENS_WAIT,
@@ -38,6 +38,42 @@ pub enum Claimable {
     /// The system is unreachable: closes that were never tried, and those that have waited for a
     /// quarter of an hour, for its probe may be wrong.
     FirstTries,
+}
+
+/// Doors to shut.
+pub(super) const CLOSES: &str = "d.wanted = 'closed' AND d.next_try >= $6";
+
+/// Doors to shut into a system that cannot be reached.
+const FIRST_TRIES: &str = "d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)";
+
+/// Doors to open. Hiding what is wanted has SQLite look through the person's doors, not through all that
+/// are shut.
+pub(super) fn opens() -> String {
+    format!(
+        "d.wanted = 'open' AND d.next_try >= $6 AND (d.due = 'read' OR (NOT EXISTS (
+             SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
+             AND c.wanted || '' = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL)
+         AND NOT EXISTS (SELECT 1 FROM install WHERE key = '{OPENS_WAIT}')))"
+    )
+}
+
+/// Claims due doors of one system.
+pub(super) fn claim(dialect: Dialect, which: &str) -> String {
+    format!(
+        // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
+        "WITH picked AS MATERIALIZED (
+             SELECT d.id AS id FROM door d
+             WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
+               AND (d.lease_until IS NULL OR d.lease_until < {now}) AND {which}
+             ORDER BY d.next_try LIMIT $5 {skip_locked})
+         UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
+         WHERE practice = $2 AND id IN (SELECT id FROM picked)
+         RETURNING {columns}",
+        lease = dialect.time_in(lease().as_secs()),
+        now = dialect.time_in(0),
+        skip_locked = dialect.skip_locked(),
+        columns = door_columns!(),
+    )
 }
 
 impl Store {
@@ -145,23 +181,16 @@ impl WriteTx {
         which: Claimable,
     ) -> Result<Vec<Door>, StoreError> {
         let is_unreachable = which == Claimable::FirstTries;
-        let closes = if is_unreachable {
-            "d.wanted = 'closed' AND (d.tries = 0 OR d.next_try <= $6)"
-        } else {
-            "d.wanted = 'closed' AND d.next_try >= $6"
-        };
+        let closes = if is_unreachable { FIRST_TRIES } else { CLOSES };
         let mut doors = self
             .claim_where(closes, owner, system, most, is_unreachable)
             .await?;
         let left = most.saturating_sub(u32::try_from(doors.len()).unwrap_or(u32::MAX));
         if left > 0 && which == Claimable::All {
-            let opens = format!(
-                "d.wanted = 'open' AND d.next_try >= $6 AND (d.due = 'read' OR (NOT EXISTS (
-                     SELECT 1 FROM door c WHERE c.practice = d.practice AND c.person = d.person
-                     AND c.wanted = 'closed' AND c.due = 'act' AND c.tries = 0 AND c.next_try IS NOT NULL)
-                 AND NOT EXISTS (SELECT 1 FROM install WHERE key = '{OPENS_WAIT}')))"
+            doors.extend(
+                self.claim_where(&opens(), owner, system, left, false)
+                    .await?,
             );
-            doors.extend(self.claim_where(&opens, owner, system, left, false).await?);
         }
         Ok(doors)
     }
@@ -174,21 +203,7 @@ impl WriteTx {
         most: u32,
         is_unreachable: bool,
     ) -> Result<Vec<Door>, StoreError> {
-        let sql = format!(
-            // Picked once: PostgreSQL would otherwise be free to pick anew for each row, past the limit.
-            "WITH picked AS MATERIALIZED (
-                 SELECT d.id AS id FROM door d
-                 WHERE d.practice = $2 AND d.system = $3 AND d.next_try <= $4
-                   AND (d.lease_until IS NULL OR d.lease_until < {now}) AND {which}
-                 ORDER BY d.next_try LIMIT $5 {skip_locked})
-             UPDATE door SET fence = fence + 1, lease_owner = $1, lease_until = {lease}
-             WHERE practice = $2 AND id IN (SELECT id FROM picked)
-             RETURNING {columns}",
-            lease = self.dialect().time_in(lease().as_secs()),
-            now = self.dialect().time_in(0),
-            skip_locked = self.dialect().skip_locked(),
-            columns = door_columns!(),
-        );
+        let sql = claim(self.dialect(), which);
         let waited_since = if is_unreachable {
             let since = self.now().checked_sub(LONG_WAIT);
             clock::to_text(since.unwrap_or(Timestamp::MIN))

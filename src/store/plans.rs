@@ -2,16 +2,21 @@
 //! at a thousand people and at a million.
 
 use super::{
-    Dialect, Store, database::Reads as _, doors::FORWARDINGS, lower::USERS, lower::lower,
+    Dialect, Store,
+    cases::{FIRST_CLOSE, WATCHED},
+    claims::{CLOSES, claim, opens},
+    database::Reads as _,
+    doors::{FORWARDINGS, UNCLOSED},
+    lower::{USERS, lower},
     statement::Statement,
 };
 use crate::query::{AttributePath, Comparison, Filter, Literal};
 
 async fn plan_of(store: &Store, sql: &str) -> String {
-    let mut statement = Statement::new(format!("EXPLAIN QUERY PLAN {sql}")).bind("elm");
-    if sql.contains("$2") {
-        statement = statement.bind("x");
-    }
+    let explained = Statement::new(format!("EXPLAIN QUERY PLAN {sql}"));
+    let statement = (1..)
+        .take_while(|number| sql.contains(&format!("${number}")))
+        .fold(explained, |statement, _| statement.bind("x"));
     let rows = (&mut { store }).rows(statement).await.unwrap();
     let steps: Vec<String> = rows.iter().map(|row| row.text("detail").unwrap()).collect();
     steps.join("; ")
@@ -38,6 +43,37 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
         forwardings.contains("door_forwarding (practice=? AND way=? AND wanted=?)"),
         "{forwardings}"
     );
+
+    for (sql, index) in [
+        (
+            claim(Dialect::Sqlite, CLOSES),
+            "door_wanted_due (practice=? AND wanted=?",
+        ),
+        (
+            claim(Dialect::Sqlite, &opens()),
+            "door_wanted_due (practice=? AND wanted=?",
+        ),
+        (
+            claim(Dialect::Sqlite, &opens()),
+            "door_2 (practice=? AND person=?)",
+        ),
+        (
+            WATCHED.to_owned(),
+            "door_unproved (practice=? AND wanted=?)",
+        ),
+        (WATCHED.to_owned(), "door_failing (practice=?)"),
+        (
+            WATCHED.to_owned(),
+            "departure_case_open (practice=? AND kind=?)",
+        ),
+        (WATCHED.to_owned(), "door_2 (practice=? AND person=?)"),
+        (WATCHED.to_owned(), "door_due (next_try<?)"),
+        (FIRST_CLOSE.to_owned(), "(practice=? AND door=?)"),
+        (UNCLOSED.to_owned(), "SCAN door USING INDEX door_unproved"),
+    ] {
+        let plan = plan_of(&store, &sql).await;
+        assert!(plan.contains(index), "{index}: {plan}");
+    }
 
     for attribute in ["userName", "externalId", "emails", "displayName", "id"] {
         let lowered = lower(Some(&is(attribute)), &USERS, Dialect::Sqlite, 2);

@@ -151,10 +151,11 @@ impl WriteTx {
         };
         // Most of the time another door is still to be seen to; then nobody has to look at all of them.
         let unsettled = Statement::new(
-            "SELECT 1 AS one FROM door WHERE practice = $1 AND departure_case = $2
+            "SELECT 1 AS one FROM door WHERE practice = $1 AND person = $2 AND departure_case = $3
              AND assurance NOT IN ('verified', 'attested') AND set_aside IS NULL LIMIT 1",
         )
         .bind(self.practice().as_str())
+        .bind(door.person.as_str())
         .bind(case.as_str());
         if self.row(unsettled).await?.is_some() {
             return Ok(false);

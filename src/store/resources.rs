@@ -147,6 +147,57 @@ async fn read_groups_of_all(
     Ok(groups)
 }
 
+/// What a User is looked up by, each in a column of its own.
+fn looked_up_by(user: &User) -> [(&'static str, Option<String>); 4] {
+    let display_name = user::text(&user.attributes, "displayName").map(fold);
+    [
+        ("person", Some(user.person.as_str().to_owned())),
+        ("user_name", Some(fold(user.user_name()))),
+        ("external_id", user.external_id().map(str::to_owned)),
+        ("display_name", display_name),
+    ]
+}
+
+fn insert_user(practice: &PracticeName, source: &SourceName, user: &User) -> Statement {
+    let statement = Statement::new(
+        "INSERT INTO scim_user (practice, id, source, active, attributes, version, created, modified,
+             person, user_name, external_id, display_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    )
+    .bind(practice.as_str())
+    .bind(user.id.as_str())
+    .bind(source.as_str())
+    .bind(i64::from(user.active()))
+    .bind(json_text(&user.attributes))
+    .bind(user.version)
+    .bind(clock::to_text(user.created))
+    .bind(clock::to_text(user.modified));
+    let columns = looked_up_by(user).into_iter();
+    columns.fold(statement, |statement, (_, value)| statement.bind(value))
+}
+
+/// Leaves out what is looked up by and stayed the same: each index that is named would be written to.
+fn update_user(practice: &PracticeName, user: &User, before: &User) -> Statement {
+    let mut sql =
+        "UPDATE scim_user SET active = $3, attributes = $4, version = $5, modified = $6".to_owned();
+    let mut changed = Vec::new();
+    for ((column, now), (_, before)) in looked_up_by(user).into_iter().zip(looked_up_by(before)) {
+        if now != before {
+            changed.push(now);
+            sql.push_str(&format!(", {column} = ${}", 6 + changed.len()));
+        }
+    }
+    sql.push_str(" WHERE practice = $1 AND id = $2");
+    let statement = Statement::new(sql)
+        .bind(practice.as_str())
+        .bind(user.id.as_str())
+        .bind(i64::from(user.active()))
+        .bind(json_text(&user.attributes))
+        .bind(user.version)
+        .bind(clock::to_text(user.modified));
+    changed.into_iter().fold(statement, Statement::bind)
+}
+
 fn select_user(practice: &PracticeName, id: &UserId) -> Statement {
     Statement::new(USER)
         .bind(practice.as_str())
@@ -249,32 +300,14 @@ impl WriteTx {
 
     /// Records a User: a new one, or a new version of one that was `before`.
     pub fn record_user(&mut self, source: &SourceName, user: &User, before: Option<&User>) {
-        let practice = self.practice().as_str().to_owned();
+        let practice = self.practice().clone();
         let was_active = before.is_some_and(User::active);
         self.counts().users += i64::from(user.version == 1);
         self.counts().active += i64::from(user.active()) - i64::from(was_active);
-        let statement = Statement::new(
-            "INSERT INTO scim_user (practice, id, person, source, user_name, external_id, display_name, active,
-                 attributes, version, created, modified, deleted)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
-             ON CONFLICT (practice, id) DO UPDATE SET person = excluded.person, user_name = excluded.user_name,
-                 external_id = excluded.external_id, display_name = excluded.display_name,
-                 active = excluded.active, attributes = excluded.attributes, version = excluded.version,
-                 modified = excluded.modified",
-        )
-        .bind(practice.as_str())
-        .bind(user.id.as_str())
-        .bind(user.person.as_str())
-        .bind(source.as_str())
-        .bind(fold(user.user_name()))
-        .bind(user.external_id().map(str::to_owned))
-        .bind(user::text(&user.attributes, "displayName").map(fold))
-        .bind(i64::from(user.active()))
-        .bind(json_text(&user.attributes))
-        .bind(user.version)
-        .bind(clock::to_text(user.created))
-        .bind(clock::to_text(user.modified));
-        self.later(statement);
+        self.later(match before {
+            Some(before) => update_user(&practice, user, before),
+            None => insert_user(&practice, source, user),
+        });
     }
 
     /// Marks a User as deleted and takes it out of every group. The person stays.

@@ -92,7 +92,8 @@ impl WriteTx {
         person: &PersonId,
     ) -> Result<Option<ClosedByCase>, StoreError> {
         let statement = Statement::new(
-            "SELECT departure_case, doors, undone FROM departure_closed WHERE practice = $1 AND person = $2
+            "SELECT departure_case, doors, undone FROM departure_closed WHERE practice = $1 AND departure_case IN (
+                 SELECT id FROM departure_case WHERE practice = $1 AND person = $2)
              ORDER BY departure_case DESC LIMIT 1",
         )
         .bind(self.practice().as_str())

@@ -35,6 +35,7 @@ use office::{
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,
 };
+    the_latest_forms_of_each_wait_and_no_more,
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
     the_database_finds_what_the_filter_says,

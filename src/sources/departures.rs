@@ -77,6 +77,9 @@ impl From<StoreError> for Refusal {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the database cannot be written now: send it again in a moment",
+        if matches!(error, StoreError::Nul) {
+            return nothing();
+        }
         )
     }
 }

@@ -182,6 +182,11 @@ impl Dialect {
             ("cards", include_str!("migrations/cards.sql")),
             ("scheduled", include_str!("migrations/scheduled.sql")),
             ("undone", include_str!("migrations/undone.sql")),
+            (
+                "own schedules",
+                include_str!("migrations/own_schedules.sql"),
+            ),
+            ("proved", include_str!("migrations/proved.sql")),
         ];
         (1..)
             .zip(steps)

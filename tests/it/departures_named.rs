@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use drawbridge::{
     clock::Clock as _,
     door::Wanted,
+    ids::{CaseId, PersonId, ScheduleId},
     intake::{Caller, Intake, returns::Word, tokens},
     listener,
     policy::office::OfficeRole,
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use sha2_of::sha256_hex;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, fake};
 
 /// SHA-256 as an auditor computes it.
 mod sha2_of {
@@ -677,3 +678,43 @@ async fn the_console_names_what_an_undo_does_before_it_does_it() {
         "admin:Dana the admin"
     );
 }
+#[tokio::test]
+async fn an_undone_departure_stays_open_until_a_door_that_nothing_opens_is_proved_shut() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let person = app.person("nina").await;
+    app.system("vpn")
+        .fail_next(std::iter::repeat_with(fake::unreachable).take(50));
+    app.intake.depart(&dana(), &person).await.unwrap();
+    app.run_due().await;
+    let console = app.console().await;
+    let admin = app.sign_in(&console, OfficeRole::Admin).await;
+    let find = async |case: &CaseId| {
+        let found = app.store.find_case(&app.practice(), case).await.unwrap();
+        found.unwrap()
+    };
+
+    let undone = app.intake.undo_departure(&dana(), &person, DANA).await;
+    let case = undone.unwrap().unwrap().case;
+    let undone = find(&case).await;
+    let page = admin.get(&format!("/cases/{case}")).await;
+    let watched = app.store.list_open_cases(&app.practice()).await.unwrap();
+    app.system("vpn").state().failures.clear();
+    for _ in 0..3 {
+        app.run_after(Duration::from_secs(60)).await;
+    }
+    let proved = app.is_green("nina", "vpn").await;
+    let after = find(&case).await;
+
+    assert!(undone.is_undone && undone.closed.is_none(), "{undone:?}");
+    assert!(watched.iter().any(|kept| kept.case.id == case));
+    assert!(
+        page.says("the case is open until they are"),
+        "{}",
+        page.text
+    );
+    assert!(proved && after.closed.is_some() && after.is_undone);
+    assert_eq!(after.proved(), None, "that was no departure");
+}
+

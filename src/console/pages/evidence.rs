@@ -134,6 +134,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (&'static str, &'static str, &'
 }
 
 fn missing(gap: &Gap, faces: &HashMap<PersonId, Face>, visit: &Visit) -> Missing {
+        Outcome::Undone => ("return", "undone", "idle"),
     let (icon, says, kind) = match gap.kind {
         GapKind::NotShut => ("alert", "is not proved shut", "bad"),
         GapKind::RiskAccepted => ("pen", "is not shut: the risk is accepted", "warn"),

@@ -208,18 +208,32 @@ impl Store {
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 
-    /// Every record that is about no one person, in order: its sequence and text.
+    /// Records of these kinds that are about no one person, the latest first: their sequence and text, at most
+    /// so many, of those before this one.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list_records_about_nobody(
         &self,
         practice: &PracticeName,
+        kinds: &[&str],
+        before: i64,
+        most: u32,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let statement = Statement::new(
-            "SELECT sequence, text FROM evidence WHERE practice = $1 AND person IS NULL ORDER BY sequence",
-        )
-        .bind(practice.as_str());
+        let one_of: Vec<String> = (0..kinds.len())
+            .map(|at| format!("text LIKE ${}", at + 4))
+            .collect();
+        let mut statement = Statement::new(format!(
+            "SELECT sequence, text FROM evidence WHERE practice = $1 AND person IS NULL AND sequence < $2
+             AND ({}) ORDER BY sequence DESC LIMIT $3",
+            one_of.join(" OR ")
+        ))
+        .bind(practice.as_str())
+        .bind(before)
+        .bind(i64::from(most));
+        for kind in kinds {
+            statement = statement.bind(format!(r#"%"what":"{kind}"%"#));
+        }
         let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok((row.number("sequence")?, row.text("text")?)))
@@ -456,20 +470,6 @@ impl WriteTx {
         self.row(statement).await?.as_ref().map(case_of).transpose()
     }
 
-    /// Records when the work of a case ended, and when that was confirmed.
-    pub fn set_case_ended(&mut self, id: &CaseId, ended: Timestamp, confirmed: Option<Timestamp>) {
-        let statement = Statement::new(
-            "UPDATE departure_case SET ended = $1, confirmed = $2 WHERE practice = $3 AND id = $4",
-        )
-        .bind(clock::to_text(ended))
-        .bind(confirmed.map(clock::to_text))
-        .bind(self.practice().as_str())
-        .bind(id.as_str());
-        self.later(statement);
-    }
-
-    /// Doors into a system whose last call or reading failed, as of this transaction.
-    ///
     /// The latest departure of somebody, over or not.
     ///
     /// # Errors
@@ -490,6 +490,20 @@ impl WriteTx {
         row.map_or(Ok(None), |row| case_of(&row).map(|kept| Some(kept.case)))
     }
 
+    /// Records when the work of a case ended, and when that was confirmed.
+    pub fn set_case_ended(&mut self, id: &CaseId, ended: Timestamp, confirmed: Option<Timestamp>) {
+        let statement = Statement::new(
+            "UPDATE departure_case SET ended = $1, confirmed = $2 WHERE practice = $3 AND id = $4",
+        )
+        .bind(clock::to_text(ended))
+        .bind(confirmed.map(clock::to_text))
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.later(statement);
+    }
+
+    /// Doors into a system whose last call or reading failed, as of this transaction.
+    ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_failing_doors_into(

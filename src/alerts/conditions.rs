@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Map, json};
 
-use super::{Alarm, Watched};
+use super::{Alarm, TIME, Watched};
 use crate::{
     clock,
+    door::Door,
     ids::AlertId,
     store::{SecondLedger, StoreError, alerts::Alert},
 };
@@ -17,6 +18,11 @@ const REFUSED_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(
 
 /// How long a disable that was refused is not told again, however often it comes.
 const REFUSED_FOR: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+
+/// What each condition is about: its alert stands for as long as it is so.
+const CONDITION_DISK: &str = "disk";
+const CONDITION_SECOND_LEDGER: &str = "second_ledger";
+const CONDITION_OPENS_WAIT: &str = "opens_wait";
 
 /// Something about this machine that somebody must look after.
 struct Condition {
@@ -36,13 +42,13 @@ impl Alarm {
         let opens_wait = self.store.find_opens_wait().await?.is_some();
         let conditions = [
             Condition {
-                about: "disk",
+                about: CONDITION_DISK,
                 is_so: self.store.is_short_of_room(),
                 title: "The disk of the database is full: only departures are taken, and nothing is opened",
                 action: "make room on the disk of the database",
             },
             Condition {
-                about: "second_ledger",
+                about: CONDITION_SECOND_LEDGER,
                 is_so: self
                     .second
                     .as_ref()
@@ -51,7 +57,7 @@ impl Alarm {
                 action: "look at its file and disk; `drawbridge doctor` says what is wrong",
             },
             Condition {
-                about: "opens_wait",
+                about: CONDITION_OPENS_WAIT,
                 is_so: opens_wait,
                 title: "The database was restored, and nothing is opened until somebody has compared it",
                 action: "compare with the identity provider, then sign with `drawbridge restored`",
@@ -95,6 +101,7 @@ impl Alarm {
                     ("action".to_owned(), json!(condition.action)),
                 ]),
                 raised: now,
+                addressed: None,
                 over: None,
             };
             tx.raise(&alert).await?;
@@ -102,6 +109,40 @@ impl Alarm {
             tx.end_alert(condition.about);
         }
         tx.commit().await
+    }
+
+    /// Whether what somebody is told of is so still, so that hearing of it late is better than never.
+    pub(super) async fn is_still_so(&self, alert: &Alert) -> Result<bool, StoreError> {
+        let (store, practice, now) = (&self.store, &alert.practice, self.clock.now());
+        if alert.over.is_some() {
+            return Ok(false);
+        }
+        let is_so = match (alert.kind.as_str(), &alert.person, &alert.system) {
+            (TIME, ..) => {
+                let case = match &alert.case {
+                    Some(case) => store.find_case(practice, case).await?,
+                    None => None,
+                };
+                case.is_some_and(|kept| kept.closed.is_none())
+            }
+            ("return.held", Some(person), _) => {
+                let held = store.list_held_returns(practice).await?;
+                held.iter().any(|held| held.person == *person)
+            }
+            ("brake.held", ..) => !store.list_held_doors(practice, now).await?.is_empty(),
+            ("system.credential", _, Some(system)) => {
+                let class = FailureClass::Credential;
+                store.has_door_failing_as(practice, system, class).await?
+            }
+            ("door.found_changed", Some(person), Some(system)) => {
+                let doors = store.find_doors_of(practice, person).await?;
+                let is_it = |door: &Door| door.system == *system && !door.is_settled(now);
+                doors.iter().any(is_it)
+            }
+            (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT, ..) => true,
+            _ => false,
+        };
+        Ok(is_so)
     }
 
     /// Notes which of the alerts that the ledger raised are over.

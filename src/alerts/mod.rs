@@ -194,6 +194,7 @@ impl Alarm {
                 system: None,
                 facts,
                 raised: now,
+                addressed: None,
                 over: None,
             };
             let mut tx = self.store.begin(&watched.name, now).await?;
@@ -228,13 +229,14 @@ impl Alarm {
     async fn address(&self, watched: &Watched, alert: &Alert) -> Result<(), StoreError> {
         let contact = contact_of(alert);
         let now = self.clock.now();
+        // Noted while nobody was to be told, and long ago: what is past is told to nobody, what is so still is.
+        let is_past =
+            clock::after(alert.raised, send::TRIED_FOR) <= now && !self.is_still_so(alert).await?;
         let mut tx = self.store.begin(&watched.name, now).await?;
         if !tx.address_alert(&alert.id).await? {
             return Ok(());
         }
-        // Noted while nobody was to be told, and long ago.
-        let is_old = clock::after(alert.raised, send::TRIED_FOR) <= now;
-        if let Some(reach) = watched.alerts.reach(contact).filter(|_| !is_old)
+        if let Some(reach) = watched.alerts.reach(contact).filter(|_| !is_past)
             && let Some(channel) = reach.channels.first()
         {
             tx.send_through(&alert.id, channel, reach.contact.as_str(), None);

@@ -34,8 +34,8 @@ const LEASE: Duration = Duration::from_secs(60);
 /// How long one channel may take for one alert.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long an alert is tried. Whoever did not hear of it in a day learns nothing from it any more, and
-/// the channel has been red all the while.
+/// How long an alert of something that is past is tried. Whoever did not hear of it in a day learns nothing
+/// from it any more, and the channel has been red all the while. What is so still is tried until it is over.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long the archive may be away before somebody is told without it.
@@ -56,7 +56,10 @@ impl Alarm {
     /// # Errors
     /// When the archive does not answer.
     pub async fn send_due(&self) -> Result<usize, StoreError> {
-        let due = self.store.claim_deliveries(self.clock.now(), LEASE).await?;
+        // Those of a practice without an alarm wait until it has one: nobody here could tell anybody.
+        let practices: Vec<&PracticeName> = self.practices.keys().collect();
+        let now = self.clock.now();
+        let due = self.store.claim_deliveries(&practices, now, LEASE).await?;
         let total = due.len();
         let mut of_each: HashMap<(PracticeName, ChannelName), Vec<Delivery>> = HashMap::new();
         for delivery in due {
@@ -79,7 +82,6 @@ impl Alarm {
         let began = Instant::now();
         let mut failed: Option<String> = None;
         for delivery in deliveries {
-            // A practice without an alarm has nobody to tell.
             let Some(watched) = self.practices.get(&delivery.practice) else {
                 continue;
             };
@@ -200,6 +202,8 @@ impl Alarm {
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         // Before the transaction: nothing is read on another connection inside it.
+        let since = alert.addressed.unwrap_or(alert.raised);
+        let is_given_up = clock::after(since, TRIED_FOR) <= now && !self.is_still_so(alert).await?;
         let used = self.store.list_deliveries(&watched.name, &alert.id).await?;
         let mut tx = self.store.begin(&watched.name, now).await?;
         match became {
@@ -216,7 +220,8 @@ impl Alarm {
             }
             Became::Failed(failure) => {
                 metrics::count_alert(&watched.name, "failed");
-                self.note_failure(&mut tx, watched, (alert, delivery), &used, &failure);
+                let known = (used.as_slice(), is_given_up);
+                self.note_failure(&mut tx, watched, (alert, delivery), known, &failure);
             }
         }
         tx.commit().await
@@ -227,7 +232,7 @@ impl Alarm {
         tx: &mut WriteTx,
         watched: &Watched,
         (alert, delivery): (&Alert, &Delivery),
-        used: &[Delivery],
+        (used, is_given_up): (&[Delivery], bool),
         failure: &str,
     ) {
         let now = tx.now();
@@ -235,19 +240,22 @@ impl Alarm {
             practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
             "an alert could not be sent"
         );
-        let is_given_up = clock::after(alert.raised, TRIED_FOR) <= now;
-        let next_try = (!is_given_up).then(|| clock::after(now, retry::delay(delivery.tries + 1)));
+        // A channel that the settings name no more has its turn taken over, also by one that is new.
+        let is_gone = !watched.lines.contains_key(&delivery.channel);
+        let other = if delivery.tries == 0 || is_gone {
+            another_channel(watched, delivery, used)
+        } else {
+            None
+        };
+        let is_passed_on = is_gone && other.is_some();
+        let next_try = (!is_given_up && !is_passed_on)
+            .then(|| clock::after(now, retry::delay(delivery.tries + 1)));
         tx.postpone_delivery(delivery, next_try, failure);
         tx.record_channel_state(&delivery.channel, Some(failure));
         let what = if is_given_up {
             "alert.given_up"
         } else {
             "alert.failed"
-        };
-        let other = if delivery.tries == 0 {
-            another_channel(watched, delivery, used)
-        } else {
-            None
         };
         let mut said = vec![("failure_text", json!(failure))];
         if let Some(other) = &other {

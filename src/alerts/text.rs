@@ -259,6 +259,7 @@ mod tests {
             system: None,
             facts: facts.as_object().cloned().unwrap(),
             raised: at(10),
+            addressed: None,
             over: None,
         }
     }

@@ -22,12 +22,15 @@ pub enum Outcome {
     UnderWay,
     /// Not over, and its deadline has passed.
     Overdue,
+    /// Undone: it was the wrong person.
+    Undone,
 }
 
 impl Outcome {
     /// How a case went, as of now.
     pub fn of(kept: &KeptCase, now: Timestamp) -> Self {
         match kept.closed {
+            Some(_) if kept.is_undone => Self::Undone,
             Some(closed) if closed <= kept.case.deadline => Self::InTime,
             Some(_) => Self::Late,
             None if kept.case.deadline >= now => Self::UnderWay,
@@ -73,7 +76,9 @@ pub struct Review {
     pub late: usize,
     /// How many are not over.
     pub open: usize,
-    /// How long half of those that are over took, at most.
+    /// How many were undone: they are none.
+    pub undone: usize,
+    /// How long half of those took at most of which every door was proved.
     pub median: Option<Duration>,
     /// How long 95 of 100 took, at most.
     pub most: Option<Duration>,
@@ -97,7 +102,7 @@ pub fn review(cases: &[KeptCase], doors: &[Door], now: Timestamp) -> Review {
     };
     let mut took: Vec<Duration> = departures
         .iter()
-        .filter_map(|kept| Some(clock::between(kept.case.learned, kept.closed?)))
+        .filter_map(|kept| Some(clock::between(kept.case.learned, kept.proved()?)))
         .collect();
     took.sort_unstable();
     let mut gaps: Vec<Gap> = doors
@@ -118,11 +123,12 @@ pub fn review(cases: &[KeptCase], doors: &[Door], now: Timestamp) -> Review {
         in_time: count(&[Outcome::InTime]),
         late: count(&[Outcome::Late]),
         open: count(&[Outcome::UnderWay, Outcome::Overdue]),
+        undone: count(&[Outcome::Undone]),
         median: share_of(&took, 50),
         most: share_of(&took, 95),
         without_end: departures
             .iter()
-            .filter(|kept| kept.ended.is_none())
+            .filter(|kept| kept.ended.is_none() && Outcome::of(kept, now) != Outcome::Undone)
             .count(),
         gaps,
     }
@@ -177,6 +183,8 @@ mod tests {
             ended: None,
             confirmed: None,
             closed: closed.map(at),
+            is_undone: false,
+            has_aside: false,
         }
     }
 
@@ -205,6 +213,29 @@ mod tests {
         assert_eq!(review.most, Some(Duration::from_secs(131 * 60)));
         assert_eq!(Outcome::of(&cases[4], at(60)), Outcome::UnderWay);
         assert_eq!(Outcome::of(&cases[4], at(61)), Outcome::Overdue);
+    }
+
+    #[test]
+    fn only_what_was_really_proved_says_how_long_a_departure_takes() {
+        let undone = KeptCase {
+            is_undone: true,
+            ..case("leaver", Some(1))
+        };
+        let by_word = KeptCase {
+            has_aside: true,
+            ..case("leaver", Some(2))
+        };
+        let undone_and_open = KeptCase {
+            is_undone: true,
+            ..case("leaver", None)
+        };
+        let cases = [undone, by_word, undone_and_open, case("leaver", Some(40))];
+
+        let review = review(&cases, &[], at(50));
+
+        assert_eq!(review.median, Some(Duration::from_secs(40 * 60)));
+        assert_eq!((review.departures, review.undone), (4, 1));
+        assert_eq!((review.in_time, review.open), (2, 1));
     }
 
     #[test]

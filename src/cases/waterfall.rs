@@ -151,6 +151,20 @@ pub fn waterfall(kept: &KeptCase, doors: &[Door], records: &[String], now: Times
     }
 }
 
+/// When the last door of a case was proved; `None` while one is not, but for those that somebody set aside.
+/// `records` are the texts of the person's records, the oldest first.
+pub fn last_proof(doors: &[Door], records: &[String], now: Timestamp) -> Option<Timestamp> {
+    let moments: Vec<Moment> = records
+        .iter()
+        .filter_map(|text| Moment::read(text))
+        .collect();
+    let proofs = doors
+        .iter()
+        .filter(|door| door.set_aside_at(now).is_none())
+        .map(|door| Course::of(door, &moments, now).proved);
+    proofs.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
 /// Whether somebody of the practice started it, so that no identity provider had to be waited for.
 fn is_by_name(records: &[String], learned: Timestamp) -> bool {
     let at = clock::to_text(learned);
@@ -208,7 +222,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        door::{Assurance, Seen, Wanted},
+        door::{
+            Assurance, Seen, Wanted,
+            aside::{Kind, SetAside},
+        },
         store::records::Case,
     };
 
@@ -258,6 +275,8 @@ mod tests {
             ended: ended.map(at),
             confirmed: confirmed.map(at),
             closed: None,
+            is_undone: false,
+            has_aside: false,
         }
     }
 
@@ -295,6 +314,33 @@ mod tests {
         );
         assert_eq!(found.slowest, Some("badge".into()));
         assert!(found.is_over);
+    }
+
+    #[test]
+    fn the_last_proof_is_no_word_and_no_later_reading() {
+        let mut aside = door("badge", false);
+        let said = SetAside {
+            kind: Kind::NotApplicable,
+            reason: "she never had a card".to_owned(),
+            signed_by: "Dr. Weiss".to_owned(),
+            signed: at(30),
+            until: None,
+        };
+        let records = [
+            record(2, "door.verified", "mail", None),
+            record(3, "door.verified", "ehr", None),
+            record(30, "door.set_aside", "badge", None),
+            record(60, "door.verified", "mail", None),
+        ];
+        let last = |doors: &[Door]| last_proof(doors, &records, at(70));
+
+        let before = last(&[door("mail", true), door("ehr", true), aside.clone()]);
+        aside.put_aside(1, said, at(30)).unwrap();
+        let after = last(&[door("mail", true), door("ehr", true), aside.clone()]);
+
+        assert_eq!(before, None);
+        assert_eq!(after, Some(at(3)));
+        assert_eq!(last(&[aside]), None, "nothing was proved");
     }
 
     #[test]

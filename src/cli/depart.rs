@@ -14,6 +14,7 @@ use crate::{
     app,
     clock::{self, SystemClock},
     config::Practice,
+    intake::departures::Said,
 };
 
 /// Close every door of a person now, whatever the identity provider says.
@@ -40,8 +41,8 @@ pub struct Depart {
     /// When the work ended, if that was earlier
     #[arg(long, value_name = "TIME")]
     ended: Option<String>,
-    /// What is kept with a departure that is still to come
-    #[arg(long, value_name = "TEXT", requires = "at", default_value = "")]
+    /// What the ledger keeps with it
+    #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
 }
 
@@ -93,11 +94,15 @@ impl Depart {
             .as_ref()
             .map(|text| time(text, practice))
             .transpose()?;
-        let wishes = intake.depart_ended(&caller, &person, ended).await?;
-        let wishes = wishes.map_err(CliError::Problem)?;
+        let said = Said {
+            ended,
+            note: &self.note,
+        };
+        let departed = intake.depart_said(&caller, &person, said).await?;
+        let departed = departed.map_err(CliError::Problem)?;
         println!(
             "{} doors of {} shall be closed; the server is closing them",
-            wishes.len(),
+            departed.moved.len(),
             self.person
         );
         Ok(Exit::Ok)

@@ -37,6 +37,7 @@ impl From<StoreError> for CliError {
                 Self::Configuration(error.to_string())
             }
             StoreError::Corrupt(_) | StoreError::Tables(_) => Self::Integrity(error.to_string()),
+            StoreError::Nul => Self::Problem(error.to_string()),
             StoreError::Unavailable(_) | StoreError::Crossed(_) | StoreError::Taken(_) => {
                 Self::Unreachable(error.to_string())
             }

@@ -156,7 +156,8 @@ pub(super) async fn show(
 ) -> Answer {
     let admin = &visit.signed_in().session.admin;
     let store = &visit.office.store;
-    let form = store.find_kept_form(admin, &id).await?;
+    let since = clock::before(visit.now, WAITS_FOR);
+    let form = store.find_kept_form(admin, &id, since).await?;
     let form = form.ok_or(Happened::NotThere)?;
     let (fields, mut hidden) = trouble::fields_of(&Fields::read(form.fields.as_bytes()));
     let before = hidden.len();

@@ -33,7 +33,10 @@ pub(super) enum Happened {
 
 impl From<StoreError> for Happened {
     fn from(error: StoreError) -> Self {
-        Self::NoArchive(error.to_string())
+        match error {
+            StoreError::Nul => Self::NotThere,
+            error => Self::NoArchive(error.to_string()),
+        }
     }
 }
 

@@ -108,20 +108,25 @@ async fn fetch(
         return (StatusCode::UNAUTHORIZED, challenge).into_response();
     }
     let Ok(request) = serde_json::from_slice::<Request>(&body) else {
-        let problem = json!({
-            "err": "invalid_request",
-            "description": "the body is no poll request: see RFC 8936 section 2.2",
-        });
-        return (StatusCode::BAD_REQUEST, Json(problem)).into_response();
+        return bad_request();
     };
     match poll.answer(&who, request).await {
         Ok(answer) => ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response(),
+        Err(StoreError::Nul) => bad_request(),
         Err(error) => {
             tracing::error!(%error, "security events could not be read or acknowledged");
             let retry = [(header::RETRY_AFTER, "10")];
             (StatusCode::SERVICE_UNAVAILABLE, retry).into_response()
         }
     }
+}
+
+fn bad_request() -> Response {
+    let problem = json!({
+        "err": "invalid_request",
+        "description": "the body is no poll request: see RFC 8936 section 2.2",
+    });
+    (StatusCode::BAD_REQUEST, Json(problem)).into_response()
 }
 
 impl Poll {

@@ -86,13 +86,7 @@ pub(super) async fn plan_known(
     cause: impl Into<Cause>,
 ) -> Result<Planned, StoreError> {
     let Cause { change, is_by_name } = cause.into();
-    // Whoever has doors is a person, whatever they are called now.
-    if doors.is_empty()
-        && known
-            .user
-            .as_ref()
-            .is_some_and(|user| desk.is_break_glass(user))
-    {
+    if is_left_alone(desk, &known, &doors) {
         let entry = left_alone(tx, &known.person.id);
         tx.record(entry);
         return Ok(Planned::default());
@@ -151,6 +145,12 @@ pub(super) async fn plan_known(
         moved,
         is_held: plan.held,
     })
+}
+
+/// Whether this is an account for emergencies. Whoever has doors is a person, whatever they are called now.
+pub(super) fn is_left_alone(desk: &Desk, known: &Known, doors: &[Door]) -> bool {
+    let user = known.user.as_ref();
+    doors.is_empty() && user.is_some_and(|user| desk.is_break_glass(user))
 }
 
 fn left_alone(tx: &WriteTx, person: &PersonId) -> Entry {

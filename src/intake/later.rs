@@ -7,7 +7,12 @@ use jiff::Timestamp;
 use ring::digest;
 use serde_json::{Value, json};
 
-use super::{Caller, Intake, users::entry};
+use super::{
+    Caller, Intake,
+    departures::{LEFT_ALONE, Said},
+    doors::is_left_alone,
+    users::entry,
+};
 use crate::{
     bearer, clock,
     evidence::{Entry, chain},
@@ -20,6 +25,9 @@ use crate::{
 
 /// The longest ahead a departure is taken: beyond it a slip is likelier than a plan.
 const LONGEST_AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(366 * 24);
+
+/// How many departures that are due are read at a time.
+const AT_ONCE: u32 = 500;
 
 /// What a seal was made of, in the order in which it is hashed.
 fn sealed(scheduled: &Scheduled) -> Value {
@@ -57,6 +65,9 @@ impl Intake {
     /// Has somebody leave at a time that is still to come. The inner error says, for a person, why that
     /// cannot be.
     ///
+    /// Whether others have asked for the same is told to nobody: whoever could find out by asking could tell
+    /// the person. Each has their own that waits, and the first of them closes the doors.
+    ///
     /// # Errors
     /// When the archive cannot be written; nothing is then.
     pub async fn depart_later(
@@ -92,12 +103,18 @@ impl Intake {
             decided: None,
         };
         let mut tx = self.store.begin(&caller.practice, now).await?;
-        if tx.find_known(person).await?.person.departed_at.is_some() {
+        let known = tx.find_known(person).await?;
+        if known.person.departed_at.is_some() {
             return Ok(Err("this person has left already".to_owned()));
+        }
+        let doors = tx.find_doors_of(person).await?;
+        if is_left_alone(self.desk(&caller.practice)?, &known, &doors) {
+            return Ok(Err(LEFT_ALONE.to_owned()));
         }
         if !tx.schedule(&scheduled).await? {
             return Ok(Err(
-                "a departure of this person is scheduled already: cancel that one first".to_owned(),
+                "you have scheduled a departure of this person already: cancel that one first"
+                    .to_owned(),
             ));
         }
         let record = nameless(&tx, "note.sealed", &scheduled);
@@ -135,20 +152,29 @@ impl Intake {
     /// # Errors
     /// When the archive does not answer.
     pub async fn depart_due(&self) -> Result<usize, StoreError> {
-        let mut started = 0;
-        for scheduled in self.store.list_due_departures(self.clock.now()).await? {
-            if !self.desks.contains_key(&scheduled.practice) {
-                continue;
-            }
-            // One person's trouble never keeps another's doors open.
-            match self.start(&scheduled).await {
-                Ok(is_first) => started += usize::from(is_first),
-                Err(error) => {
-                    tracing::error!(schedule.id = %scheduled.id, %error, "a departure whose time has come could not be started: trying again");
+        let (now, mut started) = (self.clock.now(), 0);
+        let mut last: Option<Scheduled> = None;
+        // Page by page: those that cannot be started now keep nobody behind them waiting.
+        loop {
+            let due = self.store.list_due_departures(now, last.as_ref(), AT_ONCE);
+            let due = due.await?;
+            for scheduled in &due {
+                if !self.desks.contains_key(&scheduled.practice) {
+                    continue;
+                }
+                // One person's trouble never keeps another's doors open.
+                match self.start(scheduled).await {
+                    Ok(is_first) => started += usize::from(is_first),
+                    Err(error) => {
+                        tracing::error!(schedule.id = %scheduled.id, %error, "a departure whose time has come could not be started: trying again");
+                    }
                 }
             }
+            last = due.into_iter().next_back();
+            if last.is_none() {
+                return Ok(started);
+            }
         }
-        Ok(started)
     }
 
     async fn start(&self, scheduled: &Scheduled) -> Result<bool, StoreError> {
@@ -170,10 +196,18 @@ impl Intake {
         let mut record = entry(&tx, &caller, person, "departure.due", detail);
         "bridge".clone_into(&mut record.who);
         tx.record(record);
-        let moved = self
-            .depart_in(tx, &caller, &scheduled.person, Some(scheduled.at))
-            .await?;
-        tracing::info!(schedule.id = %scheduled.id, doors = moved.len(), "a departure was started at its time");
+        let said = Said {
+            ended: Some(scheduled.at),
+            note: "",
+        };
+        match self.depart_in(tx, &caller, &scheduled.person, said).await? {
+            Some(departed) => {
+                tracing::info!(schedule.id = %scheduled.id, doors = departed.moved.len(), "a departure was started at its time");
+            }
+            None => {
+                tracing::warn!(schedule.id = %scheduled.id, "the time of a departure has come, of an account for emergencies: it is left alone");
+            }
+        }
         Ok(true)
     }
 }

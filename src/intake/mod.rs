@@ -105,6 +105,7 @@ impl<E> From<StoreError> for ChangeError<E> {
                 tracing::info!(problem, "a change crossed others and was taken back");
                 Self::Crossed
             }
+            StoreError::Nul => Self::NotFound,
             error => {
                 tracing::error!(%error, "a change could not be written: the caller was told to try again");
                 Self::Unavailable {

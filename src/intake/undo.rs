@@ -174,9 +174,17 @@ impl Intake {
         tx.decide_return(person, Decision::Approved).await?;
         let record = undone_entry(tx, caller, &known, &undone, word);
         tx.record(record);
-        tx.undo_case(&undone.case);
+        let own: Vec<Door> = doors
+            .iter()
+            .filter(|door| door.case.as_ref() == Some(&undone.case))
+            .cloned()
+            .collect();
         let (_, mut wished) =
             make_wishes(tx, desk, person, Change::Returned, false, doors, &wishes);
+        // A door that nothing opens again is still to be proved shut, and somebody to be told of it.
+        let stays = |door: &&Door| !wished.iter().any(|other| other.id == door.id);
+        let is_over = own.iter().filter(stays).all(|door| door.is_done(tx.now()));
+        tx.undo_case(&undone.case, is_over);
         tx.record_doors(&wished, Lease::Release);
         for door in &mut wished {
             desk.hand_over(tx, door);

@@ -1,8 +1,8 @@
 //! What goes to a system, and what it says: the call that opens or closes, and the reading.
 
 use drawbridge_sdk::{
-    AccountId, Ask, CallError, CloseCall, FailureClass, Finality, Observation, OpenCall, Outcome,
-    Subject, Way,
+    Account, AccountId, Ask, CallError, CloseCall, FailureClass, Finality, Observation, OpenCall,
+    Outcome, Subject, Way,
 };
 use jiff::Timestamp;
 
@@ -109,7 +109,7 @@ pub(super) async fn send(
     }
     let connector = system.connector();
     let idempotency_key = format!("{}-{}-{}", door.id, door.generation, door.round);
-    match &door.wanted {
+    let answer = match &door.wanted {
         Wanted::Closed => {
             let call = CloseCall {
                 subject,
@@ -147,7 +147,38 @@ pub(super) async fn send(
             )
             .await
         }
+    };
+    answer.map_err(without_nul).and_then(|outcome| {
+        let is_kept = |account: &AccountId| !account.as_str().contains('\0');
+        if outcome.accounts.iter().all(is_kept) {
+            Ok(outcome)
+        } else {
+            Err(has_nul().after(outcome.receipts))
+        }
+    })
+}
+
+/// The answer of a system that names something by text that no database keeps.
+fn has_nul() -> CallError {
+    CallError::contract(
+        "the system names an account with a NUL character, which no database keeps: look at the account there",
+    )
+}
+
+/// A failure in words that are kept, whatever a connector took into them.
+fn without_nul(mut error: CallError) -> CallError {
+    if error.message.contains('\0') {
+        error.message = error.message.replace('\0', "\u{fffd}");
     }
+    error
+}
+
+/// Whether all that is said of an account can be kept.
+fn is_kept(account: &Account) -> bool {
+    let texts = [account.id.as_str(), account.login.as_str()];
+    let more = account.levels.iter().chain(&account.identifiers);
+    let mut all = texts.into_iter().chain(more.map(String::as_str));
+    all.all(|text| !text.contains('\0'))
 }
 
 /// What a reading brought, and what is needed to judge it.
@@ -178,6 +209,13 @@ pub(super) async fn observe(
         connector.observe(&ask).await
     })
     .await;
+    let answer = answer.map_err(without_nul).and_then(|observation| {
+        if observation.accounts.iter().all(is_kept) {
+            Ok(observation)
+        } else {
+            Err(has_nul().after(observation.receipts))
+        }
+    });
     note_reach(rounds, system, answer.as_ref().err()).await;
     Seeing {
         answer,

@@ -234,6 +234,10 @@ impl From<ChangeError<ScimError>> for ScimError {
 
 impl From<StoreError> for ScimError {
     fn from(error: StoreError) -> Self {
+        // Bodies and filters are read before: this was an id in the address, and nothing has it.
+        if matches!(error, StoreError::Nul) {
+            return Self::not_found();
+        }
         tracing::error!(error = %error, "could not answer from the archive");
         match error {
             StoreError::Corrupt(_) => Self::of_status(StatusCode::INTERNAL_SERVER_ERROR),

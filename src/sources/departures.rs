@@ -23,7 +23,11 @@ use crate::{
     bearer::{Bearer, Kind},
     clock::{self, Clock},
     ids::{CaseId, PersonId, PracticeName, ScheduleId, TokenId},
-    intake::{Caller, Intake, tokens::API},
+    intake::{
+        Caller, Intake,
+        departures::{LEFT_ALONE, Said},
+        tokens::API,
+    },
     store::{
         Store, StoreError,
         scheduled::{Outcome, Scheduled},
@@ -73,6 +77,9 @@ impl Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::Nul) {
+            return nothing();
+        }
         tracing::error!(%error, "a departure by the API could not be written");
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -227,13 +234,15 @@ async fn start(
     let unprocessable = |text: String| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text);
     let person = person(&state, &caller, &asked.person).await?;
     let Some(at) = at else {
-        let moved = state.intake.depart_ended(&caller, &person, ended).await?;
-        let moved = moved.map_err(unprocessable)?;
+        let said = Said {
+            ended,
+            note: &asked.note,
+        };
+        let departed = state.intake.depart_said(&caller, &person, said).await?;
+        let departed = departed.map_err(unprocessable)?;
         tracing::info!(person.id = %person, "a departure was started by the API");
-        let doors = state.store.find_doors_of(&caller.practice, &person).await?;
-        let case = doors.iter().find_map(|door| door.case.clone());
-        let answer =
-            json!({"id": case, "state": "started", "person": person, "doors": moved.len()});
+        let answer = json!({"id": departed.case, "state": "started", "person": person,
+                            "doors": departed.moved.len()});
         return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
     };
     if ended.is_some() {
@@ -245,7 +254,14 @@ async fn start(
         .intake
         .depart_later(&caller, &person, at, &asked.note)
         .await?;
-    let id = scheduled.map_err(|why| Refusal::new(StatusCode::CONFLICT, why))?;
+    let id = scheduled.map_err(|why| {
+        let status = if why == LEFT_ALONE {
+            StatusCode::UNPROCESSABLE_ENTITY
+        } else {
+            StatusCode::CONFLICT
+        };
+        Refusal::new(status, why)
+    })?;
     let answer =
         json!({"id": id, "state": "scheduled", "person": person, "at": clock::to_text(at)});
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())

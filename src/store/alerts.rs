@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
-    row::{Row, json_text},
+    row::{Row, json_text, placeholders},
     statement::Statement,
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct Alert {
     pub facts: Map<String, Value>,
     /// When it came to be so.
     pub raised: Timestamp,
+    /// When it was given to channels, or found to be for nobody.
+    pub addressed: Option<Timestamp>,
     /// Since when it is so no longer.
     pub over: Option<Timestamp>,
 }
@@ -91,7 +93,7 @@ const TOLD: [&str; 6] = [
 const AT_ONCE: usize = 50;
 
 const ALERT: &str =
-    "practice, id, kind, about, departure_case, person, system, facts, raised, over";
+    "practice, id, kind, about, departure_case, person, system, facts, raised, addressed, over";
 
 const DELIVERY: &str = "practice, alert, channel, contact, because, tries, next_try, sent, failure";
 
@@ -127,6 +129,7 @@ fn alert_of(row: &Row) -> Result<Alert, StoreError> {
         system: row.maybe_text("system")?.map(Into::into),
         facts: row.json("facts")?,
         raised: row.time("raised")?,
+        addressed: row.maybe_time("addressed")?,
         over: row.maybe_time("over")?,
     })
 }
@@ -260,24 +263,33 @@ impl Store {
             .collect()
     }
 
-    /// Takes up what is due. Until `lease` has passed no other bridge does.
+    /// Takes up what is due in these practices. Until `lease` has passed no other bridge does.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn claim_deliveries(
         &self,
+        practices: &[&PracticeName],
         now: Timestamp,
         lease: Duration,
     ) -> Result<Vec<Delivery>, StoreError> {
-        let statement = Statement::new(format!(
+        if practices.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut statement = Statement::new(format!(
             "UPDATE alert_delivery SET next_try = $1 WHERE (practice, alert, channel) IN (
-                 SELECT practice, alert, channel FROM alert_delivery WHERE next_try <= $2
+                 SELECT practice, alert, channel FROM alert_delivery
+                 WHERE next_try <= $2 AND practice IN ({these})
                  ORDER BY next_try LIMIT {AT_ONCE} {skip_locked})
              RETURNING {DELIVERY}",
+            these = placeholders(3, practices.len()),
             skip_locked = self.dialect.skip_locked(),
         ))
         .bind(clock::to_text(clock::after(now, lease)))
         .bind(clock::to_text(now));
+        for practice in practices {
+            statement = statement.bind(practice.as_str());
+        }
         let rows = self.run_alone(statement).await?;
         let mut due = rows
             .iter()
@@ -364,6 +376,7 @@ impl WriteTx {
             system: entry.system.clone(),
             facts: Map::new(),
             raised: self.now(),
+            addressed: None,
             over: None,
         };
         let statement = insert(&alert, "");
@@ -486,7 +499,7 @@ impl WriteTx {
 
 fn insert(alert: &Alert, returning: &str) -> Statement {
     Statement::new(format!(
-        "INSERT INTO alert ({ALERT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING{returning}"
+        "INSERT INTO alert ({ALERT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING{returning}"
     ))
     .bind(alert.practice.as_str())
     .bind(alert.id.as_str())
@@ -497,6 +510,7 @@ fn insert(alert: &Alert, returning: &str) -> Statement {
     .bind(alert.system.as_ref().map(SystemName::as_str))
     .bind(json_text(&json!(alert.facts)))
     .bind(clock::to_text(alert.raised))
+    .bind(alert.addressed.map(clock::to_text))
     .bind(alert.over.map(clock::to_text))
 }
 

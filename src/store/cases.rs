@@ -19,6 +19,16 @@ use crate::{
 
 const KINDS: [&str; 3] = ["joiner", "mover", "leaver"];
 
+/// What is read of a case, in a query of `departure_case`.
+macro_rules! case_columns {
+    () => {
+        "id, person, kind, ended, confirmed, learned, deadline, closed, set_aside,
+         CASE WHEN EXISTS (
+             SELECT 1 FROM departure_closed u WHERE u.practice = departure_case.practice
+                 AND u.departure_case = departure_case.id AND u.undone IS NOT NULL) THEN 1 ELSE 0 END AS is_undone"
+    };
+}
+
 /// A case, and when it was over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptCase {
@@ -28,8 +38,19 @@ pub struct KeptCase {
     pub ended: Option<Timestamp>,
     /// When somebody of the practice confirmed that, where it is known.
     pub confirmed: Option<Timestamp>,
-    /// When its last door was proved shut; `None` while it is open.
+    /// When it was over; `None` while it is open.
     pub closed: Option<Timestamp>,
+    /// Whether somebody undid it: it was the wrong person.
+    pub is_undone: bool,
+    /// Whether it was over although some door of it was not proved: somebody said that it is none.
+    pub has_aside: bool,
+}
+
+impl KeptCase {
+    /// When its last door was proved; `None` while one is not, and where it was over without that.
+    pub fn proved(&self) -> Option<Timestamp> {
+        self.closed.filter(|_| !self.is_undone && !self.has_aside)
+    }
 }
 
 /// How a system is doing, as far as its doors tell.
@@ -65,6 +86,8 @@ fn case_of(row: &Row) -> Result<KeptCase, StoreError> {
         ended: row.maybe_time("ended")?,
         confirmed: row.maybe_time("confirmed")?,
         closed: row.maybe_time("closed")?,
+        has_aside: row.number("set_aside")? > 0,
+        is_undone: row.flag("is_undone")?,
     })
 }
 
@@ -111,10 +134,12 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Vec<KeptCase>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL",
-        )
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case
+             WHERE practice = $1 AND kind IN ('leaver', 'mover') AND closed IS NULL"
+        ))
         .bind(practice.as_str());
         let rows = self.rows(statement).await?;
         let mut cases = rows.iter().map(case_of).collect::<Result<Vec<_>, _>>()?;
@@ -123,7 +148,7 @@ impl Store {
         Ok(cases)
     }
 
-    /// The departure that was over last.
+    /// The departure that was over last, with every door proved.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -131,10 +156,15 @@ impl Store {
         &self,
         practice: &PracticeName,
     ) -> Result<Option<KeptCase>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL ORDER BY closed DESC LIMIT 1",
-        )
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case
+             WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL AND set_aside = 0 AND NOT EXISTS (
+                 SELECT 1 FROM departure_closed u WHERE u.practice = departure_case.practice
+                     AND u.departure_case = departure_case.id AND u.undone IS NOT NULL)
+             ORDER BY closed DESC LIMIT 1"
+        ))
         .bind(practice.as_str());
         self.row(statement).await?.as_ref().map(case_of).transpose()
     }
@@ -148,10 +178,12 @@ impl Store {
         practice: &PracticeName,
         id: &CaseId,
     ) -> Result<Option<KeptCase>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND id = $2",
-        )
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case
+             WHERE practice = $1 AND id = $2"
+        ))
         .bind(practice.as_str())
         .bind(id.as_str());
         self.row(statement).await?.as_ref().map(case_of).transpose()
@@ -166,10 +198,12 @@ impl Store {
         practice: &PracticeName,
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Vec<KeptCase>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND learned >= $2 AND learned < $3 ORDER BY learned, id",
-        )
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case
+             WHERE practice = $1 AND learned >= $2 AND learned < $3 ORDER BY learned, id"
+        ))
         .bind(practice.as_str())
         .bind(clock::to_text(from))
         .bind(clock::to_text(to));
@@ -199,18 +233,32 @@ impl Store {
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 
-    /// Every record that is about no one person, in order: its sequence and text.
+    /// Records of these kinds that are about no one person, the latest first: their sequence and text, at most
+    /// so many, of those before this one.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list_records_about_nobody(
         &self,
         practice: &PracticeName,
+        kinds: &[&str],
+        before: i64,
+        most: u32,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let statement = Statement::new(
-            "SELECT sequence, text FROM evidence WHERE practice = $1 AND person IS NULL ORDER BY sequence",
-        )
-        .bind(practice.as_str());
+        let one_of: Vec<String> = (0..kinds.len())
+            .map(|at| format!("text LIKE ${}", at + 4))
+            .collect();
+        let mut statement = Statement::new(format!(
+            "SELECT sequence, text FROM evidence WHERE practice = $1 AND person IS NULL AND sequence < $2
+             AND ({}) ORDER BY sequence DESC LIMIT $3",
+            one_of.join(" OR ")
+        ))
+        .bind(practice.as_str())
+        .bind(before)
+        .bind(i64::from(most));
+        for kind in kinds {
+            statement = statement.bind(format!(r#"%"what":"{kind}"%"#));
+        }
         let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| Ok((row.number("sequence")?, row.text("text")?)))
@@ -419,13 +467,35 @@ impl WriteTx {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_case(&mut self, id: &CaseId) -> Result<Option<KeptCase>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id, person, kind, ended, confirmed, learned, deadline, closed FROM departure_case
-             WHERE practice = $1 AND id = $2",
-        )
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case
+             WHERE practice = $1 AND id = $2"
+        ))
         .bind(self.practice().as_str())
         .bind(id.as_str());
         self.row(statement).await?.as_ref().map(case_of).transpose()
+    }
+
+    /// The latest departure of somebody, over or not.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn find_latest_departure(
+        &mut self,
+        person: &PersonId,
+    ) -> Result<Option<Case>, StoreError> {
+        let statement = Statement::new(concat!(
+            "SELECT ",
+            case_columns!(),
+            " FROM departure_case WHERE practice = $1 AND person = $2 AND kind = 'leaver'
+             ORDER BY learned DESC, id DESC LIMIT 1"
+        ))
+        .bind(self.practice().as_str())
+        .bind(person.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(None), |row| case_of(&row).map(|kept| Some(kept.case)))
     }
 
     /// Records when the work of a case ended, and when that was confirmed.

@@ -285,12 +285,14 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Has a door be read at once, unless it is about to be opened or closed anyway.
+    /// Has a door be read at once, unless it is about to be opened or closed anyway. Whoever is at it now sees
+    /// what is so no more: their claim is void, and what they read changes nothing.
     pub fn read_at_once(&mut self, id: &DoorId) {
         let statement = Statement::new(
-            // A reading that is under way began too early: its fence is gone.
+            // A door that somebody is at stays due for as long as they are.
             "UPDATE door SET next_try = $1, fence = fence + 1, lease_owner = NULL, lease_until = NULL
-             WHERE practice = $2 AND id = $3 AND due = 'read' AND (next_try IS NULL OR next_try > $1)",
+             WHERE practice = $2 AND id = $3 AND (lease_owner IS NOT NULL
+                 OR (due = 'read' AND (next_try IS NULL OR next_try > $1)))",
         )
         .bind(clock::to_text(self.now()))
         .bind(self.practice().as_str())

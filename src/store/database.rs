@@ -97,6 +97,7 @@ impl Database {
 
     /// The rows a statement answers. SQLite refuses one that writes; PostgreSQL commits it.
     pub(super) async fn read(&self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let statement = statement.checked()?;
         match self {
             Self::Sqlite(file) => Ok(file.read(&statement).await?),
             Self::Postgres(pool) => postgres::rows(statement, &mut *pool.acquire().await?).await,
@@ -151,6 +152,7 @@ impl Transaction {
 
 impl Reads for Transaction {
     async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreError> {
+        let statement = statement.checked()?;
         match self {
             Self::Sqlite(transaction) => Ok(transaction.rows(&statement)?),
             Self::Postgres(transaction) => postgres::rows(statement, transaction).await,

@@ -183,6 +183,11 @@ impl Dialect {
             ("scheduled", include_str!("migrations/scheduled.sql")),
             ("undone", include_str!("migrations/undone.sql")),
             ("fewer pages", include_str!("migrations/fewer_pages.sql")),
+            (
+                "own schedules",
+                include_str!("migrations/own_schedules.sql"),
+            ),
+            ("proved", include_str!("migrations/proved.sql")),
         ];
         (1..)
             .zip(steps)

@@ -120,7 +120,7 @@ impl Store {
         self.row(statement).await?.as_ref().map(kept_of).transpose()
     }
 
-    /// A form that waits for somebody.
+    /// A form that waits for somebody, unless it is older than this.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -128,14 +128,16 @@ impl Store {
         &self,
         admin: &Admin,
         id: &str,
+        since: Timestamp,
     ) -> Result<Option<KeptForm>, StoreError> {
         let statement = Statement::new(
             "SELECT id, practice, admin, path, fields, kept FROM kept_form
-             WHERE practice = $1 AND admin = $2 AND id = $3",
+             WHERE practice = $1 AND admin = $2 AND id = $3 AND kept > $4",
         )
         .bind(admin.practice.as_str())
         .bind(admin.id.as_str())
-        .bind(id);
+        .bind(id)
+        .bind(clock::to_text(since));
         self.row(statement).await?.as_ref().map(kept_of).transpose()
     }
 

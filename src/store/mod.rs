@@ -108,6 +108,9 @@ pub enum StoreError {
     /// A unique value is taken: the name of the index says which.
     #[error("a value that must be unique is taken: {0}")]
     Taken(String),
+    /// A text has a NUL character, which no database keeps: nothing here is called so. Nothing was asked.
+    #[error("a text has a NUL character, which no database keeps: leave it out")]
+    Nul,
     /// A stored row makes no sense.
     #[error("a stored row cannot be read: {0}")]
     Corrupt(String),

@@ -139,6 +139,17 @@ async fn read_subject(
     Ok(subject)
 }
 
+/// Somebody whose wishes must be computed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToReplan {
+    /// In which practice.
+    pub practice: PracticeName,
+    /// Who.
+    pub person: PersonId,
+    /// Since when.
+    pub due: Timestamp,
+}
+
 impl Person {
     /// Somebody of whom nothing is known yet.
     pub const fn new(id: PersonId) -> Self {
@@ -232,21 +243,34 @@ impl Store {
         row.map_or_else(|| Ok(person.as_str().to_owned()), |row| row.text("value"))
     }
 
-    /// People whose wishes must be computed again by now.
+    /// People whose wishes must be computed again by now, the longest due first: at most so many, of those
+    /// behind this one.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_people_to_replan(
         &self,
         now: Timestamp,
-    ) -> Result<Vec<(PracticeName, PersonId)>, StoreError> {
+        behind: Option<&ToReplan>,
+        most: u32,
+    ) -> Result<Vec<ToReplan>, StoreError> {
         let statement = Statement::new(
-            "SELECT practice, id FROM person WHERE replan_at <= $1 ORDER BY replan_at LIMIT 500",
+            "SELECT practice, id, replan_at FROM person WHERE replan_at <= $1
+             AND (replan_at > $2 OR (replan_at = $2 AND id > $3)) ORDER BY replan_at, id LIMIT $4",
         )
-        .bind(clock::to_text(now));
+        .bind(clock::to_text(now))
+        .bind(behind.map_or_else(String::new, |last| clock::to_text(last.due)))
+        .bind(behind.map_or("", |last| last.person.as_str()))
+        .bind(i64::from(most));
         let rows = self.rows(statement).await?;
         rows.iter()
-            .map(|row| Ok((row.text("practice")?.into(), row.text("id")?.into())))
+            .map(|row| {
+                Ok(ToReplan {
+                    practice: row.text("practice")?.into(),
+                    person: row.text("id")?.into(),
+                    due: row.time("replan_at")?,
+                })
+            })
             .collect()
     }
 

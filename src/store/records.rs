@@ -167,11 +167,13 @@ impl WriteTx {
         }
         let aside = doors.iter().filter(|other| !other.is_green(now)).count();
         let closed = Statement::new(
-            "UPDATE departure_case SET closed = $1 WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING id",
+            "UPDATE departure_case SET closed = $1, set_aside = $4
+             WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING id",
         )
         .bind(clock::to_text(now))
         .bind(self.practice().as_str())
-        .bind(case.as_str());
+        .bind(case.as_str())
+        .bind(i64::try_from(aside).unwrap_or(i64::MAX));
         if self.rows(closed).await?.is_empty() {
             return Ok(false);
         }
@@ -198,7 +200,7 @@ impl WriteTx {
             return Ok(());
         };
         let opened = Statement::new(
-            "UPDATE departure_case SET closed = NULL WHERE practice = $1 AND id = $2 AND closed IS NOT NULL
+            "UPDATE departure_case SET closed = NULL, set_aside = 0 WHERE practice = $1 AND id = $2 AND closed IS NOT NULL
              RETURNING id",
         )
         .bind(self.practice().as_str())

@@ -105,15 +105,25 @@ impl Store {
             .collect()
     }
 
-    /// Departures of every practice whose time has come, the oldest first.
+    /// Departures of every practice whose time has come, the oldest first: at most so many, of those behind
+    /// this one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn list_due_departures(&self, now: Timestamp) -> Result<Vec<Scheduled>, StoreError> {
+    pub async fn list_due_departures(
+        &self,
+        now: Timestamp,
+        behind: Option<&Scheduled>,
+        most: u32,
+    ) -> Result<Vec<Scheduled>, StoreError> {
         let statement = Statement::new(format!(
-            "SELECT {COLUMNS} FROM scheduled_departure WHERE decided IS NULL AND at <= $1 ORDER BY at, id LIMIT 500"
+            "SELECT {COLUMNS} FROM scheduled_departure WHERE decided IS NULL AND at <= $1
+             AND (at > $2 OR (at = $2 AND id > $3)) ORDER BY at, id LIMIT $4"
         ))
-        .bind(clock::to_text(now));
+        .bind(clock::to_text(now))
+        .bind(behind.map_or_else(String::new, |last| clock::to_text(last.at)))
+        .bind(behind.map_or("", |last| last.id.as_str()))
+        .bind(i64::from(most));
         self.rows(statement)
             .await?
             .iter()
@@ -144,7 +154,8 @@ impl Store {
 }
 
 impl WriteTx {
-    /// Records a departure that waits. Answers whether none of this person did.
+    /// Records a departure that waits. Answers whether none of this person did that the same somebody asked
+    /// for.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -184,24 +195,5 @@ impl WriteTx {
         .bind(self.practice().as_str())
         .bind(id.as_str());
         Ok(self.row(statement).await?.is_some())
-    }
-
-    /// The latest departure of somebody that was learned of in this transaction, for its T0.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_case_opened_now(
-        &mut self,
-        person: &PersonId,
-    ) -> Result<Option<crate::ids::CaseId>, StoreError> {
-        let statement = Statement::new(
-            "SELECT id FROM departure_case WHERE practice = $1 AND person = $2 AND kind = 'leaver' AND learned = $3
-             ORDER BY id DESC LIMIT 1",
-        )
-        .bind(self.practice().as_str())
-        .bind(person.as_str())
-        .bind(clock::to_text(self.now()));
-        let row = self.row(statement).await?;
-        row.map(|row| Ok(row.text("id")?.into())).transpose()
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::StoreError;
+
 /// SQL with `$1, $2, ...` and their values.
 #[derive(Debug, Clone)]
 pub(super) struct Statement {
@@ -23,6 +25,16 @@ impl Statement {
             sql: sql.into(),
             values: Vec::new(),
         }
+    }
+
+    /// Refuses text with a NUL, before it is sent. PostgreSQL keeps it in no text and says so as if it could not
+    /// answer; what is asked here is answered alike by both.
+    pub(super) fn checked(self) -> Result<Self, StoreError> {
+        let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+        if self.values.iter().any(has_nul) {
+            return Err(StoreError::Nul);
+        }
+        Ok(self)
     }
 
     pub(super) fn bind(mut self, value: impl Into<Value>) -> Self {

@@ -105,8 +105,8 @@ impl WriteTx {
             .transpose()
     }
 
-    /// Records that a departure was undone. Its case is over by that: nothing of it is waited for.
-    pub fn undo_case(&mut self, case: &CaseId) {
+    /// Records that a departure was undone. Its case is over by that, unless a door of it is still waited for.
+    pub fn undo_case(&mut self, case: &CaseId, is_over: bool) {
         let now = clock::to_text(self.now());
         let practice = self.practice().as_str().to_owned();
         let undone = Statement::new(
@@ -116,6 +116,9 @@ impl WriteTx {
         .bind(practice.as_str())
         .bind(case.as_str());
         self.later(undone);
+        if !is_over {
+            return;
+        }
         let over = Statement::new(
             "UPDATE departure_case SET closed = $1 WHERE practice = $2 AND id = $3 AND closed IS NULL",
         )

@@ -82,9 +82,12 @@ async fn everything_is_still_there(url: &str) {
         .groups_of(&practice, std::slice::from_ref(&user))
         .await
         .unwrap();
-    let due = store.find_people_to_replan(user.created).await.unwrap();
+    let due = store
+        .find_people_to_replan(user.created, None, 500)
+        .await
+        .unwrap();
     let due_next_day = store
-        .find_people_to_replan(user.created + jiff::Span::new().hours(24))
+        .find_people_to_replan(user.created + jiff::Span::new().hours(24), None, 500)
         .await
         .unwrap();
 

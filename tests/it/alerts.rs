@@ -7,9 +7,13 @@ use drawbridge::{
     alerts::{Alarm, InVain},
     app,
     clock::Clock as _,
+    evidence::Entry,
+    ids::{AlertId, PracticeName},
+    intake::returns::Word,
     policy::office::OfficeRole,
-    store::StoreError,
+    store::{StoreError, alerts::Alert},
 };
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use ring::hmac;
 use serde_json::Value;
@@ -147,6 +151,18 @@ channels = ["teams"]
     }
 }
 
+/// Something that happened, and is past.
+fn clock_set(at: Timestamp) -> Entry {
+    Entry {
+        at,
+        who: "bridge".to_owned(),
+        what: "clock.set",
+        person: None,
+        system: None,
+        detail: serde_json::Map::new(),
+    }
+}
+
 #[tokio::test]
 async fn one_after_the_other_is_told_as_time_runs_out_and_nobodys_name_is_in_it() {
     let office = Office::start().await;
@@ -270,10 +286,12 @@ async fn what_was_due_while_the_bridge_was_down_is_told_once_it_is_up() {
     office.app.clock.advance(31 * MINUTE);
     // It died after it had noted whom to tell, and again with a letter in its hand.
     office.alarm.look().await.unwrap();
+    let elm = office.app.practice();
+    let these = [&elm];
     let taken = office
         .app
         .store
-        .claim_deliveries(office.app.clock.now(), MINUTE);
+        .claim_deliveries(&these, office.app.clock.now(), MINUTE);
     assert_eq!(taken.await.unwrap().len(), 2);
 
     let other = office.app.alarm();
@@ -440,17 +458,164 @@ async fn what_cannot_wait_is_told_beside_the_clock() {
 async fn a_practice_that_is_given_channels_later_is_not_told_of_old_times() {
     let office = Office::start().await;
     let mut tx = office.app.begin().await;
-    tx.record(drawbridge::evidence::Entry {
-        at: tx.now(),
-        who: "bridge".to_owned(),
-        what: "clock.set",
-        person: None,
-        system: None,
-        detail: serde_json::Map::new(),
-    });
+    tx.record(clock_set(tx.now()));
     tx.commit().await.unwrap();
 
     assert_eq!(office.after(25 * 60).await, (0, 0));
+}
+
+#[tokio::test]
+async fn whoever_is_given_channels_later_is_told_of_all_that_is_so_still() {
+    let office = Office::start().await;
+    let (app, word) = (
+        &office.app,
+        Word {
+            by: "Dana Ruiz",
+            note: "she is on leave",
+        },
+    );
+    let nina = app.hire("nina", "Nurse").await;
+    let sam = app.hire("sam", "Nurse").await;
+    app.run_due().await;
+    for who in [&nina, &sam] {
+        app.disable(who).await;
+        app.run_due().await;
+        app.set_active(who, true).await;
+    }
+    // Somebody has answered one of the two who shall get in again.
+    let sams = app.person("sam").await;
+    let refused = app.intake.refuse_return(&app.caller(), &sams, word).await;
+    refused.unwrap().unwrap();
+    app.system("vpn")
+        .fail_next(std::iter::repeat_with(fake::credential_refused).take(50));
+    let lee = app.hire("lee", "Billing").await;
+    app.disable(&lee).await;
+    app.run_due().await;
+
+    app.clock.advance(3 * 24 * 60 * MINUTE);
+    office.watch(&office.alarm).await;
+    let letters = office.mail.take();
+    let posts = office.web.take();
+
+    let says = |text: &str| letters.iter().any(|letter| letter.text.contains(text));
+    let posted = |text: &str| posts.iter().any(|post| post.text.contains(text));
+    assert!(says("L. may still get in"), "{letters:?}");
+    assert!(says("vpn refuses the bridge's own password"), "{letters:?}");
+    assert!(posted("N. left and shall get in again"), "{posts:?}");
+    assert!(!posted("S. left"), "that is answered: {posts:?}");
+}
+
+#[tokio::test]
+async fn what_is_so_still_is_tried_until_a_channel_takes_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    let at_first = office.after(10).await;
+    let a_day_later = office.after(30 * 60).await;
+    office.mail.refuses(false);
+    let mended = office.after(13).await;
+
+    assert_eq!((at_first, a_day_later), ((0, 0), (0, 0)));
+    assert_eq!(mended, (1, 0), "she may get in still");
+}
+
+#[tokio::test]
+async fn what_is_past_is_not_tried_for_longer_than_a_day() {
+    let office = Office::start().await;
+    let mut tx = office.app.begin().await;
+    tx.record(clock_set(tx.now()));
+    tx.commit().await.unwrap();
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    office.after(1).await;
+    office.after(25 * 60).await;
+    office.mail.refuses(false);
+    office.web.answers(None);
+    let later = office.after(13).await;
+
+    assert_eq!(later, (0, 0));
+    let last = office.said().await.pop().unwrap();
+    assert_eq!(last["what"], "alert.given_up");
+}
+
+#[tokio::test]
+async fn the_alerts_of_a_practice_without_an_alarm_keep_nobody_elses_waiting() {
+    let office = Office::start().await;
+    let (app, oak) = (&office.app, PracticeName::from("oak"));
+    let now = app.clock.now();
+    // More than are taken up in one go, from when that practice had an alarm.
+    let mut tx = app.store.begin(&oak, now).await.unwrap();
+    for number in 0..60 {
+        let alert = Alert {
+            practice: oak.clone(),
+            id: AlertId::generate(),
+            kind: "clock.set".to_owned(),
+            about: number.to_string(),
+            case: None,
+            person: None,
+            system: None,
+            facts: serde_json::Map::new(),
+            raised: now,
+            addressed: Some(now),
+            over: None,
+        };
+        assert!(tx.raise(&alert).await.unwrap());
+        tx.send_through(&alert.id, &"mail".into(), "owner", None);
+    }
+    tx.commit().await.unwrap();
+    office.nina_left().await;
+
+    app.clock.advance(10 * MINUTE);
+    office.alarm.look().await.unwrap();
+    let taken_up = office.alarm.send_due().await.unwrap();
+    let left = office.alarm.send_due().await.unwrap();
+
+    assert_eq!((taken_up, left), (1, 0));
+    assert_eq!(office.mail.take().len(), 1);
+}
+
+#[tokio::test]
+async fn each_practice_is_told_once_that_the_archive_is_away() {
+    let (elms, ashs) = (Taker::start().await, Taker::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let channel = |name: &str, origin: &str| {
+        let url = folder.path().join(name);
+        std::fs::write(&url, format!("{origin}/{name}")).unwrap();
+        format!(
+            "[[practice.alerts.channel]]\nname = \"chat\"\nkind = \"slack\"\nurl = {{ file = \"{}\" }}\n\
+             allow_plain_http = true\n[practice.alerts.msp]\nchannels = [\"chat\"]\n",
+            url.display()
+        )
+    };
+    let settings = format!(
+        "{}\n[[practice]]\nname = \"ash\"\n{}",
+        channel("elm", &elms.origin),
+        channel("ash", &ashs.origin)
+    );
+    let top = "console.url = \"https://bridge.elm.example\"";
+    let app = TestApp::start_with(top, &settings).await;
+    let alarm = app.alarm();
+    let away = StoreError::Unavailable("locked".to_owned());
+    let mut in_vain = InVain::default();
+    elms.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    alarm.tell_without_the_archive(&mut in_vain, &away).await;
+    app.clock.advance(MINUTE);
+    alarm.tell_without_the_archive(&mut in_vain, &away).await;
+    let first = (elms.take().len(), ashs.take().len());
+    elms.answers(None);
+    let mut then = (0, 0);
+    for _ in 0..3 {
+        alarm.tell_without_the_archive(&mut in_vain, &away).await;
+        then.0 += elms.take().len();
+        then.1 += ashs.take().len();
+    }
+
+    assert_eq!(first, (0, 1), "one channel failed, and the other took it");
+    assert_eq!(then, (1, 0), "whoever was not told is, and nobody twice");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drawbridge::{
-    evidence::{chain, file::MOST_BYTES, pack},
+    evidence::{Entry, chain, file::MOST_BYTES, pack},
     policy::office::OfficeRole,
 };
 use reqwest::{Method, StatusCode};
@@ -234,4 +234,68 @@ async fn a_long_chain_is_exported_and_checked_page_by_page() {
     );
     assert_eq!(checked.header("location"), "/evidence?said=checked");
     assert!(page.says("Intact from the first record"));
+}
+
+#[tokio::test]
+async fn an_undone_departure_says_nothing_of_how_long_one_takes() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let person = app.person("nina").await;
+    app.intake.depart(&app.caller(), &person).await.unwrap();
+    app.run_after(Duration::from_secs(60)).await;
+    let console = app.console().await;
+    let dana = app.sign_in(&console, OfficeRole::Admin).await;
+    let case = app.door("nina", "ehr").await.case.unwrap();
+
+    let before = dana.get("/evidence").await;
+    let undone = dana
+        .press(
+            &format!("/cases/{case}/undo"),
+            &[("note", "it was the other Nina")],
+        )
+        .await;
+    let after = dana.get("/evidence").await;
+    let page = dana.get(&format!("/cases/{case}")).await;
+
+    assert_eq!(undone.status, StatusCode::SEE_OTHER, "{}", undone.text);
+    assert!(before.says("Half took at most") && !before.says("Undone"));
+    assert!(!after.says("Half took at most") && after.says("<dt>Undone</dt><dd>1</dd>"));
+    assert!(page.says("it was undone"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn however_much_happened_to_the_bridge_itself_the_page_shows_the_latest_of_it() {
+    let (app, _console, dana) = nina_left().await;
+    let mut tx = app.begin().await;
+    for number in 0..700 {
+        // Much else is about nobody, and nobody asks about it.
+        for what in ["clock.set", "evidence.checked"] {
+            let detail = serde_json::Map::from_iter([("number".to_owned(), Value::from(number))]);
+            tx.record(Entry {
+                at: tx.now(),
+                who: "bridge".to_owned(),
+                what,
+                person: None,
+                system: None,
+                detail,
+            });
+        }
+    }
+    tx.commit().await.unwrap();
+    let length = app.store.find_ledger_length(&app.practice()).await.unwrap();
+
+    let page = dana.get("/evidence").await;
+
+    assert!(
+        page.says("the latest 200 of 700 are shown"),
+        "{}",
+        page.text
+    );
+    assert_eq!(page.text.matches("· #").count(), 200);
+    assert!(
+        page.says(&format!("#{}<", length - 1)),
+        "the latest is shown"
+    );
+    assert!(!page.says(&format!("#{}<", length - 1 - 2 * 200)));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use drawbridge::policy::office::OfficeRole;
+use drawbridge::{ids::CaseId, policy::office::OfficeRole};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -393,4 +393,112 @@ async fn each_table_is_taken_away_as_it_is_narrowed_and_no_cell_is_a_formula() {
     let taken = record(&app, "table.exported").await;
     assert_eq!(taken["who"], "admin:Dana the owner");
     assert_eq!(taken["detail"]["table"], "cases");
+}
+
+/// Nina left, and nobody knows of her mail: it cannot be called or read.
+async fn nothing_is_known_of_her_mail() -> (TestApp, Console, Browser, CaseId) {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.system("mail")
+        .fail_next(std::iter::repeat_with(fake::unreachable).take(50));
+    app.disable(&nina).await;
+    app.run_due().await;
+    let console = app.console().await;
+    let dana = app.sign_in(&console, OfficeRole::Owner).await;
+    let case = app.door("nina", "mail").await.case.unwrap();
+    (app, console, dana, case)
+}
+
+async fn she_never_had_one(app: &TestApp, dana: &Browser) {
+    let door = app.door("nina", "mail").await;
+    let generation = door.generation.to_string();
+    let fields = [
+        ("kind", "not_applicable"),
+        ("generation", generation.as_str()),
+        ("signer", "Dana Ruiz"),
+        ("reason", "works without, never had one"),
+    ];
+    let said = dana
+        .press(&format!("/doors/{}/aside", door.id), &fields)
+        .await;
+    assert_eq!(said.status, StatusCode::SEE_OTHER, "{}", said.text);
+}
+
+async fn is_closed(app: &TestApp, case: &CaseId) -> bool {
+    let kept = app.store.find_case(&app.practice(), case).await.unwrap();
+    kept.unwrap().closed.is_some()
+}
+
+#[tokio::test]
+async fn a_case_that_was_over_by_somebodys_word_is_opened_again_when_the_system_shows_the_door() {
+    let (app, _console, dana, case) = nothing_is_known_of_her_mail().await;
+
+    she_never_had_one(&app, &dana).await;
+    let by_word = is_closed(&app, &case).await;
+    // It can be read again, and there she is; what it says of closes is not so.
+    {
+        let mut mail = app.system("mail").state();
+        mail.failures.clear();
+        mail.lies = true;
+    }
+    for _ in 0..3 {
+        app.run_after(Duration::from_secs(60)).await;
+    }
+    let opened = record(&app, "case.opened_again").await;
+    let open = app.store.list_open_cases(&app.practice()).await.unwrap();
+    app.system("mail").state().lies = false;
+    for _ in 0..10 {
+        app.run_after(Duration::from_secs(60)).await;
+    }
+
+    assert!(by_word);
+    assert_eq!(opened["detail"]["case"].as_str(), Some(case.as_str()));
+    assert!(open.iter().any(|kept| kept.case.id == case));
+    assert!(app.is_green("nina", "mail").await);
+    assert!(
+        is_closed(&app, &case).await,
+        "and it is over once it is shut"
+    );
+    let kept = app.store.find_case(&app.practice(), &case).await.unwrap();
+    assert!(kept.unwrap().proved().is_some());
+}
+
+#[tokio::test]
+async fn a_door_that_is_taken_up_again_opens_its_case_again() {
+    let (app, _console, dana, case) = nothing_is_known_of_her_mail().await;
+
+    she_never_had_one(&app, &dana).await;
+    let by_word = is_closed(&app, &case).await;
+    let door = app.door("nina", "mail").await;
+    dana.press(&format!("/doors/{}/take-up", door.id), &[])
+        .await;
+
+    assert!(by_word && !is_closed(&app, &case).await);
+    let opened = record(&app, "case.opened_again").await;
+    assert_eq!(opened["who"], "admin:Dana the owner");
+}
+
+#[tokio::test]
+async fn the_page_of_a_case_says_when_a_door_was_proved_and_not_when_somebody_gave_their_word() {
+    let (app, _console, dana, case) = nothing_is_known_of_her_mail().await;
+    let path = format!("/cases/{case}");
+    let last = async || {
+        let page = dana.get(&path).await;
+        let step = page.text.split("Last door proved").nth(1);
+        let step = step.and_then(|step| step.split("</li>").next());
+        step.unwrap().to_owned()
+    };
+
+    let before = last().await;
+    app.clock.advance(Duration::from_secs(600));
+    she_never_had_one(&app, &dana).await;
+    let after = last().await;
+
+    assert!(before.contains("not yet"), "{before}");
+    assert!(is_closed(&app, &case).await);
+    assert!(
+        after.contains("17:02") && !after.contains("17:12"),
+        "{after}"
+    );
 }

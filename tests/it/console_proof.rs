@@ -492,3 +492,22 @@ async fn one_session_listens_with_a_few_pages_and_no_more() {
     assert_eq!(others.status(), StatusCode::OK);
     assert_eq!(again, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_form_waits_for_an_hour_and_is_gone_then() {
+    let (app, console, _provider) = with_provider().await;
+    let browser = app.sign_in(&console, OfficeRole::Owner).await;
+    let (path, typed) = form(&app).await;
+    app.clock.advance(6 * MINUTE);
+
+    let asked = press(&browser, &path, &typed).await;
+    let place = place(&asked);
+    app.clock.advance(59 * MINUTE);
+    let again = app.sign_in(&console, OfficeRole::Owner).await;
+    let in_time = again.get(&place).await;
+    app.clock.advance(2 * MINUTE);
+    let too_late = again.get(&place).await;
+
+    assert_eq!(in_time.status, StatusCode::OK, "{}", in_time.text);
+    assert_eq!(too_late.status, StatusCode::NOT_FOUND);
+}

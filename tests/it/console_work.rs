@@ -12,6 +12,7 @@ use crate::support::{
     TestApp,
     browser::{Browser, Console},
     fake,
+    wire::Wire,
 };
 
 /// Nina left, her EHR refuses to be closed, and Dana looks at it.
@@ -579,4 +580,24 @@ async fn people_are_found_by_any_part_of_what_they_are_called() {
         let page = dana.get(&format!("/people?q={query}")).await;
         assert_eq!(page.says("Élodie Marchand"), finds, "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_form_is_not_read_beyond_what_anybody_may_type() {
+    let (_app, console, dana) = nina_left().await;
+    let address = console.origin.strip_prefix("http://").unwrap();
+    let mut wire = Wire::open(address.parse().unwrap()).await;
+    let (origin, cookie) = (&console.origin, dana.cookie());
+
+    wire.send(format!(
+        "POST /doors/d1/by-hand HTTP/1.1\r\nhost: {address}\r\norigin: {origin}\r\ncookie: {cookie}\r\n\
+         content-type: multipart/form-data; boundary=edge\r\ncontent-length: 4000000\r\n\r\n\
+         --edge\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\n"
+    ))
+    .await;
+    wire.send("x".repeat(100 * 1024)).await;
+    // The rest of it never comes: whoever waits for it waits for as long as a photo may take.
+    let answer = wire.answer().await;
+
+    assert_eq!(answer.status, 413, "{}", answer.body);
 }

@@ -5,11 +5,16 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use drawbridge::{
     clock::Clock as _,
     door::Wanted,
+    ids::{CaseId, PersonId, ScheduleId},
     intake::{Caller, Intake, returns::Word, tokens},
     listener,
     policy::office::OfficeRole,
     sources::departures::{self, Departures},
-    store::scheduled::Outcome,
+    store::{
+        doors::Lease,
+        records::Case,
+        scheduled::{Outcome, Scheduled},
+    },
 };
 use drawbridge_sdk::Way;
 use reqwest::{Client, Method, StatusCode};
@@ -17,7 +22,7 @@ use serde_json::{Value, json};
 use sha2_of::sha256_hex;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::support::TestApp;
+use crate::support::{TestApp, fake};
 
 /// SHA-256 as an auditor computes it.
 mod sha2_of {
@@ -203,7 +208,7 @@ async fn a_departure_to_come_is_taken_back_by_whoever_may_and_named_to_nobody() 
 
     assert!(past.unwrap_err().contains("start the departure now"));
     assert!(far.unwrap_err().contains("more than a year"));
-    assert!(twice.unwrap_err().contains("scheduled already"));
+    assert!(twice.unwrap_err().contains("cancel that one first"));
     assert_eq!((cancelled, cancelled_twice), (true, false));
     assert_eq!(app.intake.depart_due().await.unwrap(), 0);
     assert!(is_in(&app, "nina").await);
@@ -218,6 +223,124 @@ async fn a_departure_to_come_is_taken_back_by_whoever_may_and_named_to_nobody() 
     );
     let withdrawn = record(&app, "note.withdrawn").await;
     assert!(withdrawn["person"].is_null() && withdrawn["who"] == "bridge");
+}
+
+/// Five hundred departures that are due, of a practice that the settings name no more, and as many people there
+/// who must be planned for.
+async fn a_practice_that_is_gone(app: &TestApp) {
+    let (gone, now) = ("gone".into(), app.clock.now());
+    app.store.ensure_practice(&gone).await.unwrap();
+    let mut tx = app.store.begin(&gone, now).await.unwrap();
+    for number in 0..500 {
+        let person = PersonId::generate();
+        tx.record_person(&person);
+        let scheduled = Scheduled {
+            practice: gone.clone(),
+            id: ScheduleId::generate(),
+            person,
+            at: now,
+            asked: now,
+            asked_by: format!("api:{number}"),
+            note: String::new(),
+            salt: String::new(),
+            decided: None,
+        };
+        assert!(tx.schedule(&scheduled).await.unwrap());
+    }
+    tx.replan_now(None);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn departures_that_cannot_be_started_keep_none_behind_them_waiting() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    a_practice_that_is_gone(&app).await;
+    let person = app.person("nina").await;
+    let at = app.clock.now() + jiff::Span::new().hours(1);
+    let later = app.intake.depart_later(&dana(), &person, at, "").await;
+    later.unwrap().unwrap();
+
+    app.clock.advance(HOUR);
+    let started = app.intake.depart_due().await.unwrap();
+
+    assert_eq!(started, 1);
+    assert!(!is_in(&app, "nina").await);
+}
+
+#[tokio::test]
+async fn people_who_cannot_be_planned_for_keep_nobody_behind_them_waiting() {
+    let app = TestApp::start().await;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    a_practice_that_is_gone(&app).await;
+
+    app.edit(&nina, |user| {
+        user.insert("title".to_owned(), "Gardener".into());
+    })
+    .await;
+    let at_first = is_in(&app, "nina").await;
+    app.clock.advance(HOUR);
+    app.intake.replan_due().await.unwrap();
+
+    assert!(at_first, "a role that is lost is waited for");
+    assert!(!is_in(&app, "nina").await);
+}
+
+#[tokio::test]
+async fn whoever_may_not_see_a_departure_to_come_does_not_learn_of_it_by_asking() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.hire("fay", "Nurse").await;
+    app.run_due().await;
+    let (nina, fay) = (app.person("nina").await, app.person("fay").await);
+    let api = Api::start(&app).await;
+    let console = app.console().await;
+    let operator = app.sign_in(&console, OfficeRole::Operator).await;
+    let at = app.clock.now() + jiff::Span::new().hours(3);
+    let first = app.intake.depart_later(&dana(), &nina, at, "hush").await;
+    first.unwrap().unwrap();
+
+    let mut told = Vec::new();
+    for person in [&nina, &fay] {
+        let asked = operator
+            .press(
+                &format!("/people/{person}/depart-later"),
+                &[("at", "2026-11-20T21:00")],
+            )
+            .await;
+        let (status, answer) = api
+            .post(json!({"person": person, "at": "2026-11-20T22:00:00Z"}))
+            .await;
+        told.push((
+            asked.status,
+            asked.header("location").to_owned(),
+            status,
+            answer["state"].clone(),
+        ));
+    }
+    let own = operator.get("/scheduled").await;
+    app.clock.advance(6 * HOUR);
+    let started = app.intake.depart_due().await.unwrap();
+    let day = (
+        app.clock.now() - jiff::Span::new().hours(24),
+        app.clock.now() + jiff::Span::new().hours(1),
+    );
+    let cases = app.store.list_cases_between(&app.practice(), day).await;
+
+    assert_eq!(told[0], told[1], "with one that waits, and without any");
+    assert_eq!(told[0].2, StatusCode::ACCEPTED);
+    assert!(own.says("21:00") && !own.says("20:02") && !own.says("hush"));
+    assert_eq!(started, 5, "each has their own");
+    let cases = cases.unwrap();
+    let left: Vec<_> = cases
+        .iter()
+        .filter(|kept| kept.case.kind == "leaver")
+        .collect();
+    assert_eq!(left.len(), 2, "and everybody leaves once");
+    let ninas = left.iter().find(|kept| kept.case.person == nina).unwrap();
+    assert_eq!(ninas.ended, Some(at), "when the first of them said");
 }
 
 #[tokio::test]
@@ -387,6 +510,94 @@ async fn the_api_starts_a_departure_now_and_says_how_it_goes() {
 }
 
 #[tokio::test]
+async fn the_api_keeps_the_note_of_a_departure_now_and_answers_that_very_departure() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let api = Api::start(&app).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    let (_, first) = api
+        .post(json!({"person": "nina", "note": "handed in her badge"}))
+        .await;
+    let said = record(&app, "change.departed").await;
+    // Since then a later change took one of her doors over.
+    let mut door = app.door("nina", "billing").await;
+    let mut tx = app.begin().await;
+    let later = Case {
+        id: CaseId::generate(),
+        person: door.person.clone(),
+        kind: "mover",
+        learned: app.clock.now(),
+        deadline: app.clock.now(),
+    };
+    tx.record_case(&later);
+    door.case = Some(later.id.clone());
+    tx.record_door(&door, Lease::Release);
+    tx.commit().await.unwrap();
+    let (status, again) = api.post(json!({"person": "nina"})).await;
+
+    assert_eq!(said["detail"]["note"], "handed in her badge");
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!((&again["id"], &again["doors"]), (&first["id"], &json!(0)));
+    assert_ne!(again["id"], json!(later.id));
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_an_account_for_emergencies_leaves() {
+    let app = TestApp::start().await;
+    app.hire("EMERGENCY", "Nurse").await;
+    app.run_due().await;
+    let api = Api::start(&app).await;
+    let console = app.console().await;
+    let dana = app.sign_in(&console, OfficeRole::Admin).await;
+    let person = app.person("emergency").await;
+
+    let (now, why) = api.post(json!({"person": "emergency"})).await;
+    let (later, _) = api
+        .post(json!({"person": "emergency", "at": "2026-11-20T20:00:00Z"}))
+        .await;
+    let pressed = dana
+        .press(&format!("/people/{person}/depart"), &[("sure", "yes")])
+        .await;
+
+    assert_eq!(
+        (now, later, pressed.status),
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::UNPROCESSABLE_ENTITY
+        )
+    );
+    for text in [&why.to_string(), &pressed.text] {
+        assert!(text.contains("nothing is closed for it"), "{text}");
+    }
+    assert_eq!(record(&app, "change.departed").await, Value::Null);
+    assert_eq!(record(&app, "note.sealed").await, Value::Null);
+    let left_alone = record(&app, "break_glass.left_alone").await;
+    assert_eq!(left_alone["who"], "admin:Dana the admin");
+}
+
+#[tokio::test]
+async fn an_address_with_a_nul_is_nothing_and_no_trouble_of_the_database() {
+    let app = TestApp::start().await;
+    let api = Api::start(&app).await;
+
+    let (looked, _) = api.ask(Method::GET, "/%00", &api.token, "").await;
+    let (cancelled, _) = api.ask(Method::DELETE, "/a%00b", &api.token, "").await;
+    let (started, _) = api.post(json!({"person": "ni\u{0}na"})).await;
+
+    assert_eq!(
+        (looked, cancelled, started),
+        (
+            StatusCode::NOT_FOUND,
+            StatusCode::NOT_FOUND,
+            StatusCode::BAD_REQUEST
+        )
+    );
+}
+
+#[tokio::test]
 async fn the_api_schedules_a_departure_that_only_the_same_token_sees_and_cancels() {
     let app = TestApp::start().await;
     app.hire("nina", "Nurse").await;
@@ -541,6 +752,46 @@ async fn an_undo_opens_again_exactly_what_the_departure_closed() {
         .unwrap()
         .unwrap();
     assert!(case.closed.is_some(), "nothing of it is waited for");
+}
+
+#[tokio::test]
+async fn an_undone_departure_stays_open_until_a_door_that_nothing_opens_is_proved_shut() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let person = app.person("nina").await;
+    app.system("vpn")
+        .fail_next(std::iter::repeat_with(fake::unreachable).take(50));
+    app.intake.depart(&dana(), &person).await.unwrap();
+    app.run_due().await;
+    let console = app.console().await;
+    let admin = app.sign_in(&console, OfficeRole::Admin).await;
+    let find = async |case: &CaseId| {
+        let found = app.store.find_case(&app.practice(), case).await.unwrap();
+        found.unwrap()
+    };
+
+    let undone = app.intake.undo_departure(&dana(), &person, DANA).await;
+    let case = undone.unwrap().unwrap().case;
+    let undone = find(&case).await;
+    let page = admin.get(&format!("/cases/{case}")).await;
+    let watched = app.store.list_open_cases(&app.practice()).await.unwrap();
+    app.system("vpn").state().failures.clear();
+    for _ in 0..3 {
+        app.run_after(Duration::from_secs(60)).await;
+    }
+    let proved = app.is_green("nina", "vpn").await;
+    let after = find(&case).await;
+
+    assert!(undone.is_undone && undone.closed.is_none(), "{undone:?}");
+    assert!(watched.iter().any(|kept| kept.case.id == case));
+    assert!(
+        page.says("the case is open until they are"),
+        "{}",
+        page.text
+    );
+    assert!(proved && after.closed.is_some() && after.is_undone);
+    assert_eq!(after.proved(), None, "that was no departure");
 }
 
 #[tokio::test]

@@ -186,3 +186,43 @@ async fn r11_a_door_whose_account_another_call_acted_on_is_read_again_and_put_ri
     assert_eq!(lees.class, FailureClass::NeedsHuman);
     assert!(front_desk(&app).enabled);
 }
+
+#[tokio::test]
+async fn r11_what_was_read_before_another_call_acted_on_the_account_counts_no_more() {
+    let app = TestApp::start().await;
+    hire_for_the_front_desk(&app, "lee", "Lee Ng").await;
+    hire_for_the_front_desk(&app, "kim", "Kim Lee").await;
+    app.run_due().await;
+    let shared = FakeAccount {
+        id: "id-desk".to_owned(),
+        enabled: true,
+        ..FakeAccount::default()
+    };
+    app.system("ehr").add(FRONT_DESK, shared);
+    let lee = app.user_of("lee").await;
+    let noted = |what: &'static str| {
+        move |app: &TestApp| app.system("ehr").journal().contains(&what.to_owned())
+    };
+
+    let close = app.system("ehr").hold_next_close();
+    app.disable(&lee).await;
+    let lees = spawn_rounds(&app.rounds);
+    app.until(noted("close lee")).await;
+    promote(&app, "kim").await;
+    // It has looked, and its answer is on its way for long.
+    let reading = app.system("ehr").hold_next_reading();
+    let kims = spawn_rounds(&app.rounds);
+    app.until(noted("read kim")).await;
+    close.notify_one();
+    app.until(noted("read lee")).await;
+    reading.notify_one();
+    lees.await.unwrap().unwrap();
+    kims.await.unwrap().unwrap();
+    let is_believed = app.is_green("kim", "ehr").await;
+    let is_so = front_desk(&app).enabled;
+    app.run_after(Duration::from_secs(60)).await;
+
+    assert!(is_so || !is_believed, "what was read before is not so");
+    assert!(front_desk(&app).enabled, "and it is put right");
+    assert!(app.is_green("kim", "ehr").await);
+}

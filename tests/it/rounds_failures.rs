@@ -5,7 +5,10 @@ use std::time::Duration;
 use drawbridge::{clock::Clock as _, door::Assurance};
 use drawbridge_sdk::{CallError, FailureClass};
 
-use crate::support::{TestApp, fake};
+use crate::support::{
+    TestApp,
+    fake::{self, FakeAccount},
+};
 
 async fn departed(failures: Vec<CallError>) -> TestApp {
     let app = TestApp::start().await;
@@ -152,4 +155,37 @@ async fn every_call_has_an_attempt_that_was_written_before_it() {
 
     assert_eq!(attempts.len(), calls);
     assert!(attempts.iter().all(|attempt| attempt.finished.is_some()));
+}
+
+#[tokio::test]
+async fn an_account_that_is_named_with_a_nul_makes_no_sense_and_no_trouble_of_the_database() {
+    let app = TestApp::start().await;
+    let odd = FakeAccount {
+        id: "id\0nina".to_owned(),
+        enabled: true,
+        ..FakeAccount::default()
+    };
+    app.system("ehr").add("nina", odd);
+
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let door = app.door("nina", "ehr").await;
+    app.system("ehr").state().accounts.clear();
+    app.run_after(Duration::from_secs(3_600)).await;
+
+    let failure = door.failure.unwrap();
+    assert_eq!(failure.class, FailureClass::Contract);
+    assert!(failure.text.contains("NUL"), "{}", failure.text);
+    assert!(!app.store.is_in_trouble());
+    assert!(app.is_green("nina", "ehr").await && app.is_green("nina", "mail").await);
+}
+
+#[tokio::test]
+async fn a_failure_that_is_told_with_a_nul_is_kept_without_it() {
+    let odd = CallError::contract("the system said `\0`");
+
+    let app = departed(vec![odd]).await;
+
+    let failure = app.door("nina", "ehr").await.failure.unwrap();
+    assert_eq!(failure.text, "the system said `\u{fffd}`");
 }

@@ -18,6 +18,9 @@ use drawbridge::{
     store::{Search, Start, StoreError, claims::Claimable, doors::Lease},
 };
 
+use reqwest::StatusCode;
+use serde_json::json;
+
 use crate::support::{TestApp, person};
 use clocks::{
     a_card_is_opened_once_and_closed_by_whoever_is_first,
@@ -32,6 +35,7 @@ use office::{
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
+    the_latest_forms_of_each_wait_and_no_more,
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,
 };
@@ -82,6 +86,8 @@ suite!(
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,
     a_user_comes_back_as_it_was_written,
+    an_id_with_a_nul_is_nothing_and_no_trouble,
+    the_latest_forms_of_each_wait_and_no_more,
     a_user_name_is_taken_whatever_its_case,
     an_external_id_is_taken_exactly,
     what_was_not_committed_was_never_written,
@@ -124,6 +130,24 @@ async fn a_user_comes_back_as_it_was_written(app: &TestApp) {
 
     assert_eq!(user.attributes, person("Nina", "Nurse", true));
     assert_eq!((user.version, user.created), (1, app.clock.now()));
+}
+
+async fn an_id_with_a_nul_is_nothing_and_no_trouble(app: &TestApp) {
+    let provider = app.provider("entra").await;
+    let nul = UserId::from("ni\0na");
+
+    let found = app.store.find_user(&app.practice(), &nul).await;
+    let mut answers = Vec::new();
+    for path in ["/Users/%00", "/Groups/a%00b"] {
+        answers.push(provider.get(path).await.status);
+        answers.push(provider.delete(path).await.status);
+    }
+    let disable = json!([{"op": "replace", "path": "active", "value": false}]);
+    answers.push(provider.patch("/Users/%00", &disable).await.status);
+
+    assert!(matches!(found, Err(StoreError::Nul)), "{found:?}");
+    assert_eq!(answers, [StatusCode::NOT_FOUND; 5]);
+    assert!(!app.store.is_in_trouble());
 }
 
 async fn a_user_name_is_taken_whatever_its_case(app: &TestApp) {

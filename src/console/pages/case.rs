@@ -78,17 +78,10 @@ async fn find(visit: &Visit, case: &str) -> Result<KeptCase, Happened> {
 
 fn steps(
     kept: &KeptCase,
-    first: Option<jiff::Timestamp>,
-    doors: &[Door],
+    (first, last): (Option<jiff::Timestamp>, Option<jiff::Timestamp>),
     visit: &Visit,
 ) -> Vec<Step> {
     let learned = kept.case.learned;
-    let is_done = !doors.is_empty() && doors.iter().all(|door| door.is_green(visit.now));
-    let last = doors
-        .iter()
-        .filter(|door| door.is_green(visit.now))
-        .filter_map(|door| door.seen_at)
-        .max();
     let step = |label, at: Option<jiff::Timestamp>, otherwise| Step {
         label,
         at: at.map(|at| When::new(at, visit)),
@@ -101,12 +94,28 @@ fn steps(
         step("T0 · the work ended", kept.ended, "nobody said when"),
         step("T1 · the bridge learned of it", Some(learned), ""),
         step("First close sent", first, "not yet"),
-        step(
-            "Last door proved",
-            kept.closed.or(last.filter(|_| is_done)),
-            "not yet",
-        ),
+        match (kept.is_undone, kept.closed) {
+            (true, _) => step("Last door proved", None, "it was undone"),
+            (false, Some(_)) => step("Last door proved", last, "none was: it rests on a word"),
+            (false, None) => step("Last door proved", last, "not yet"),
+        },
     ]
+}
+
+/// When the last door was proved. A proof that is lost after the case was over takes nothing back, and a risk
+/// that is accepted is still to be proved.
+fn last_proof(
+    kept: &KeptCase,
+    doors: &[Door],
+    records: &[String],
+    now: jiff::Timestamp,
+) -> Option<jiff::Timestamp> {
+    let is_aside = |door: &Door| door.set_aside_at(now).is_some();
+    if kept.closed.is_none() && doors.iter().any(is_aside) {
+        return None;
+    }
+    let of_doors = || cases::waterfall::last_proof(doors, records, now);
+    kept.proved().or_else(of_doors)
 }
 
 /// The page.
@@ -134,8 +143,9 @@ pub(in super::super) async fn show(
     let deadline = departure.deadline(visit.now);
     let closed = store.find_closed_by(practice, &kept.case.id).await?;
     let is_departure = kept.case.kind == "leaver";
+    let records = records(&visit, person).await?;
+    let last = last_proof(&kept, &doors, &records, visit.now);
     let bar = if is_departure {
-        let records = records(&visit, person).await?;
         let fell = cases::waterfall::waterfall(&kept, &doors, &records, visit.now);
         waterfall::bar(&fell, &visit)
     } else {
@@ -164,7 +174,7 @@ pub(in super::super) async fn show(
         title: face.and_then(|face| face.title).unwrap_or_default(),
         kind: words::kind_of(kept.case.kind),
         left: deadline.map(|deadline| Left::new(kept.case.learned, deadline, visit.now)),
-        steps: steps(&kept, first, &doors, &visit),
+        steps: steps(&kept, (first, last), &visit),
         aside: views.iter().filter(|view| !view.aside.is_empty()).count(),
         proved: views.iter().filter(|view| view.is_green).count(),
         doors: views,

@@ -26,7 +26,7 @@ use crate::{
     ids::PersonId,
     intake::human,
     policy::office::Action,
-    store::{cases::KeptCase, faces::Face},
+    store::{StoreError, cases::KeptCase, faces::Face},
 };
 
 /// How far back the page looks unless somebody says from when.
@@ -34,6 +34,9 @@ const DAYS: i64 = 90;
 
 /// How many cases and gaps the page shows.
 const MOST: usize = 200;
+
+/// How many records about the bridge itself are read at a time.
+const REMARKS_AT_ONCE: u32 = 500;
 
 /// Records about nobody after which somebody asks what happened in between.
 const REMARKABLE: [&str; 5] = [
@@ -62,6 +65,7 @@ struct Page {
     gaps: Vec<Missing>,
     all_gaps: usize,
     remarks: Vec<Event>,
+    all_remarks: usize,
     may_check: bool,
 }
 
@@ -130,6 +134,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (&'static str, &'static str, &'
         Outcome::Late => ("alert", "late", "warn"),
         Outcome::UnderWay => ("clock", "under way", "busy"),
         Outcome::Overdue => ("alert", "not over", "bad"),
+        Outcome::Undone => ("return", "undone", "idle"),
     }
 }
 
@@ -163,18 +168,37 @@ fn row(kept: &KeptCase, faces: &HashMap<PersonId, Face>, visit: &Visit) -> Row {
     }
 }
 
-/// What happened to the bridge itself in a time.
-fn remarks(records: &[(i64, String)], span: (Timestamp, Timestamp), visit: &Visit) -> Vec<Event> {
-    let is_remarkable = |text: &str| {
+/// What happened to the bridge itself in a time, the latest of it, and how much there was.
+async fn remarks(
+    visit: &Visit,
+    (from, to): (Timestamp, Timestamp),
+) -> Result<(Vec<Event>, usize), StoreError> {
+    let store = &visit.office.store;
+    let practice = &visit.practice().name;
+    let is_of_it = |text: &str| {
         let record: Value = serde_json::from_str(text).unwrap_or_default();
         let what = record["what"].as_str().unwrap_or_default();
         let at = scope::when(text);
-        REMARKABLE.contains(&what) && at.is_some_and(|at| span.0 <= at && at < span.1)
+        REMARKABLE.contains(&what) && at.is_some_and(|at| from <= at && at < to)
     };
-    let found = records.iter().filter(|(_, text)| is_remarkable(text));
-    found
-        .map(|(sequence, text)| event(*sequence, text, visit))
-        .collect()
+    let (mut shown, mut all, mut before) = (Vec::new(), 0, i64::MAX);
+    loop {
+        let page = store
+            .list_records_about_nobody(practice, &REMARKABLE, before, REMARKS_AT_ONCE)
+            .await?;
+        let Some((first, _)) = page.last() else {
+            break;
+        };
+        before = *first;
+        for (sequence, text) in page.iter().filter(|(_, text)| is_of_it(text)) {
+            all += 1;
+            if shown.len() < MOST {
+                shown.push(event(*sequence, text, visit));
+            }
+        }
+    }
+    shown.reverse();
+    Ok((shown, all))
 }
 
 /// The page.
@@ -200,7 +224,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
         .chain(review.gaps.iter().take(MOST).map(|gap| gap.person.clone()))
         .collect();
     let faces = store.find_faces(practice, &people).await?;
-    let about_nobody = store.list_records_about_nobody(practice).await?;
+    let (remarks, all_remarks) = remarks(&visit, days.span).await?;
     let in_words = |time: Option<std::time::Duration>| {
         time.map_or_else(String::new, |time| {
             apart(visit.now, clock::after(visit.now, time))
@@ -227,7 +251,8 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
             .map(|gap| missing(gap, &faces, &visit))
             .collect(),
         all_gaps: review.gaps.len(),
-        remarks: remarks(&about_nobody, days.span, &visit),
+        remarks,
+        all_remarks,
         review,
     }))
 }

@@ -22,7 +22,7 @@ use crate::{
     door::Door,
     evidence::Scope,
     ids::{PersonId, SystemName},
-    intake::human,
+    intake::{departures::Said, human},
     policy::office::Action,
     store::faces::Face,
 };
@@ -205,20 +205,18 @@ pub(in super::super) async fn depart(
     }
     let intake = &visit.office.intake;
     let ended = typed::maybe_time(&visit, visit.form.get("ended")).map_err(Happened::Refused)?;
-    let moved = intake.depart_ended(&visit.caller(), &person, ended).await?;
-    let moved = moved.map_err(Happened::Refused)?;
+    let said = Said { ended, note: "" };
+    let departed = intake.depart_said(&visit.caller(), &person, said).await?;
+    let departed = departed.map_err(Happened::Refused)?;
     tracing::info!(person.id = %person, "a departure was started by name in the console");
-    let doors = visit
-        .office
-        .store
-        .find_doors_of(&visit.practice().name, &person)
-        .await?;
-    let case = doors.iter().find_map(|door| door.case.as_ref());
-    let to = match case {
+    let to = match &departed.case {
         Some(case) => format!("/cases/{case}"),
         None => format!("/people/{person}"),
     };
-    Ok(see_other(&format!("{to}?said=departed&n={}", moved.len())))
+    Ok(see_other(&format!(
+        "{to}?said=departed&n={}",
+        departed.moved.len()
+    )))
 }
 
 /// Their records as a file that verifies by itself. That it was taken away is in it.

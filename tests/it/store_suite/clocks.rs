@@ -43,11 +43,14 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
         system: None,
         facts: Map::new(),
         raised: now,
+        addressed: None,
         over: None,
     };
     let (first, second) = (alert("case/c1/10/owner"), alert("case/c1/10/owner"));
     let lease = Duration::from_secs(60);
     let mail = "mail".into();
+    let elm = app.practice();
+    let these = [&elm];
 
     let mut tx = app.begin().await;
     let noted = tx.raise(&first).await.unwrap();
@@ -60,8 +63,8 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
     tx.commit().await.unwrap();
     let (store, _) = another_bridge(app).await;
     let (here, there) = tokio::join!(
-        app.store.claim_deliveries(now, lease),
-        store.claim_deliveries(now, lease)
+        app.store.claim_deliveries(&these, now, lease),
+        store.claim_deliveries(&these, now, lease)
     );
     let claimed = [here.unwrap(), there.unwrap()].concat();
     let mut tx = app.begin().await;
@@ -71,7 +74,7 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
     let failing = app.store.count_failing_channels().await.unwrap();
     let again = app
         .store
-        .claim_deliveries(after(now, lease), lease)
+        .claim_deliveries(&these, after(now, lease), lease)
         .await
         .unwrap();
     let mut tx = app.begin().await;

@@ -443,8 +443,17 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
         .await;
     app.store.keep_form(&form).await.unwrap();
     let early = after(now, Duration::from_secs(1));
-    let found = app.store.find_kept_form(&dana, "k1").await.unwrap();
-    let others = app.store.find_kept_form(&lee, "k1").await.unwrap();
+    let found = app
+        .store
+        .find_kept_form(&dana, "k1", before_it(now))
+        .await
+        .unwrap();
+    let over = app.store.find_kept_form(&dana, "k1", early).await.unwrap();
+    let others = app
+        .store
+        .find_kept_form(&lee, "k1", before_it(now))
+        .await
+        .unwrap();
     let too_old = app.store.find_latest_kept_form(&dana, early).await.unwrap();
     app.store.drop_kept_form(&lee, "k1").await.unwrap();
     let latest = app
@@ -465,10 +474,13 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
     assert_eq!(known.unwrap(), std::slice::from_ref(&dana));
     assert!(not_again.unwrap().is_empty() && elsewhere.unwrap().is_empty());
     assert_eq!(found.as_ref(), Some(&form));
-    assert_eq!((others, too_old), (None, None));
+    assert_eq!((others, over, too_old), (None, None, None));
     assert_eq!(latest, Some(form), "nobody drops somebody else's");
     assert_eq!(
-        app.store.find_kept_form(&dana, "k1").await.unwrap(),
+        app.store
+            .find_kept_form(&dana, "k1", before_it(now))
+            .await
+            .unwrap(),
         None,
         "swept"
     );
@@ -535,4 +547,55 @@ pub async fn the_first_the_latest_and_the_refused_request_with_a_token_are_kept(
         (begun.people, begun.departures, begun.has_exported),
         (0, 0, false)
     );
+}
+
+pub async fn the_latest_forms_of_each_wait_and_no_more(app: &TestApp) {
+    let now = app.clock.now();
+    let somebody = |id: &str| Admin {
+        practice: app.practice(),
+        id: id.into(),
+        name: id.to_owned(),
+        role: OfficeRole::Admin,
+        email: None,
+    };
+    let (dana, lee) = (somebody("a1"), somebody("a2"));
+    let form = |admin: &Admin, number: u64| KeptForm {
+        id: format!("{}-{number}", admin.id),
+        practice: app.practice(),
+        admin: admin.id.clone(),
+        path: "/doors/d1/by-hand".to_owned(),
+        fields: "note=x".to_owned(),
+        kept: after(now, Duration::from_secs(number)),
+    };
+    let mut tx = app.begin().await;
+    tx.record_admin(&dana);
+    tx.record_admin(&lee);
+    tx.commit().await.unwrap();
+
+    app.store.keep_form(&form(&lee, 0)).await.unwrap();
+    for number in 0..70 {
+        app.store.keep_form(&form(&dana, number)).await.unwrap();
+    }
+    let mut waiting = Vec::new();
+    for number in 0..70 {
+        let id = format!("a1-{number}");
+        let since = before_it(now);
+        if app
+            .store
+            .find_kept_form(&dana, &id, since)
+            .await
+            .unwrap()
+            .is_some()
+        {
+            waiting.push(number);
+        }
+    }
+    let others = app
+        .store
+        .find_kept_form(&lee, "a2-0", before_it(now))
+        .await
+        .unwrap();
+
+    assert_eq!(waiting, (6..70).collect::<Vec<u64>>());
+    assert!(others.is_some(), "nobody's forms push out somebody else's");
 }

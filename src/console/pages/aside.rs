@@ -10,6 +10,7 @@ use super::{
     super::{
         admit::Visit,
         frame::{Frame, page, see_other},
+        kept::ASSIGNEE,
         trouble::{Answer, Happened},
         words,
     },
@@ -146,7 +147,7 @@ pub(in super::super) async fn assign(
 ) -> Result<Response, Happened> {
     let door = find(&visit, &door).await?;
     let store = &visit.office.store;
-    let to = AdminId::from(visit.form.get("to"));
+    let to = AdminId::from(visit.form.get(ASSIGNEE));
     let admins = store.list_admins(&visit.practice().name).await?;
     let admin = admins.iter().find(|admin| admin.id == to);
     if admin.is_none() && !to.as_str().is_empty() {

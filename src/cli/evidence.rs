@@ -10,11 +10,11 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, find_person, open_store},
+    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
 };
 use crate::{
     clock::{Clock, SystemClock},
-    evidence::{Scope, pack},
+    evidence::{About, pack},
     failpoint::{self, Point},
     store::export,
 };
@@ -79,22 +79,20 @@ impl Export {
         let settings = self.config.load()?;
         let practice = self.practice.choose(&settings)?;
         let store = open_store(&settings).await?;
-        let (scope, of) = match (&self.person, self.from, self.to) {
+        let (about, of) = match (&self.person, self.from, self.to) {
             (Some(person), ..) => {
                 let found = find_person(&store, &practice.name, person).await?;
-                (Scope::Person(found), person.clone())
+                (About::Person(found), person.clone())
             }
             (None, Some(first), Some(last)) => {
-                let span = span(&practice.time_zone, first, last)?;
-                let period = store.find_period(&practice.name, span).await?;
-                (Scope::Period(period), format!("{first} to {last}"))
+                let (from, to) = span(&practice.time_zone, first, last)?;
+                (About::Time(from, to), format!("{first} to {last}"))
             }
             // Not let through by the arguments.
             (None, ..) => return Err(CliError::Problem("name a person, or a time".to_owned())),
         };
-        let export = store
-            .export(&practice.name, scope, SystemClock.now())
-            .await?;
+        let (now, who) = (SystemClock.now(), caller(&practice.name).actor);
+        let export = store.export(&practice.name, &about, &who, now).await?;
         match self.out {
             None => print(export).await?,
             Some(path) => {
@@ -166,7 +164,7 @@ impl Verify {
         if self.json {
             output::json(&serde_json::json!({
                 "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,
-                "links": proof.links, "head": proof.head,
+                "links": proof.links, "whole_to": proof.whole_to, "head": proof.head,
             }));
         } else {
             let about = match &proof.period {
@@ -184,6 +182,12 @@ impl Verify {
                 0 => {}
                 1 => println!("and the 1 file that was signed with"),
                 files => println!("and the {files} files that were signed with"),
+            }
+            match proof.whole_to {
+                Some(last) => println!("none is left out, up to record {last} of the chain"),
+                None => println!(
+                    "this file is of an older version, which does not prove that none is left out: take a new one"
+                ),
             }
             println!("head of the chain: {}", proof.head);
             println!(

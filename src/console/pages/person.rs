@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, extract::Path, response::Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
@@ -20,9 +20,8 @@ use super::{
 use crate::{
     clock,
     door::Door,
-    evidence::Scope,
+    evidence::About,
     ids::{PersonId, SystemName},
-    intake::human,
     policy::office::Action,
     store::faces::Face,
 };
@@ -228,12 +227,10 @@ pub(in super::super) async fn export(
 ) -> Answer {
     let (person, face) = find(&visit, &person).await?;
     let store = &visit.office.store;
-    let caller = visit.caller();
-    let what = ("evidence.exported", Some(person.clone()), None);
-    human::note(store, &caller, what, json!({}), visit.now).await?;
-    let scope = Scope::Person(person);
     let practice = &visit.practice().name;
-    let export = store.export(practice, scope, visit.now).await?;
+    let about = About::Person(person);
+    let who = visit.caller().actor;
+    let export = store.export(practice, &about, &who, visit.now).await?;
     let name: String = face.user_name.chars().take(60).collect();
     download::evidence(export, &format!("evidence-{name}.jsonl")).await
 }

@@ -53,6 +53,29 @@ pub enum Broken {
         /// How many are shown.
         found: usize,
     },
+    /// The last record does not note that this pack was made, and how many records it must show.
+    #[error("the last record does not count what must be shown: records may have been left out")]
+    NotCounted,
+    /// A record was left out: its hash may be there.
+    #[error(
+        "{found} records are shown up to record {to}, and the ledger counted {expected}: some were left out or added"
+    )]
+    LeftOut {
+        /// The last record that was counted.
+        to: i64,
+        /// How many must be shown.
+        expected: usize,
+        /// How many are.
+        found: usize,
+    },
+    /// A record is shown that the pack is not about.
+    #[error("record {sequence} (line {line}) is not about what the first line says")]
+    Stranger {
+        /// Position in the chain.
+        sequence: i64,
+        /// From 1.
+        line: usize,
+    },
     /// The last line does not seal what stands before it.
     #[error("the file was changed or cut off: its last line does not seal it")]
     Seal,

@@ -3,10 +3,15 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Version of the file format.
-pub(super) const FORMAT: &str = "drawbridge-evidence-2";
+use crate::{clock, evidence::Period};
 
-/// The version before it, which knew one person, no files and no head.
+/// Version of the file format.
+pub(super) const FORMAT: &str = "drawbridge-evidence-3";
+
+/// The version before it, in which nothing says how many records must be shown.
+pub(super) const SECOND_FORMAT: &str = "drawbridge-evidence-2";
+
+/// The one before that, which knew one person, no files and no head.
 pub(super) const FIRST_FORMAT: &str = "drawbridge-evidence-1";
 
 /// How a line begins that carries a file.
@@ -16,8 +21,11 @@ pub(super) const FILE: &str = "{\"file\":";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
-    /// `drawbridge-evidence-2`.
+    /// `drawbridge-evidence-3`.
     pub format: String,
+    /// Which pack: the record on its last link names it as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
     /// The practice.
     pub practice: String,
     /// Internal id of the person, in a pack of one.
@@ -45,6 +53,31 @@ pub struct Span {
     pub to: String,
     /// How many cases began in it: so many must be in the pack.
     pub cases: usize,
+}
+
+impl Span {
+    pub(super) fn of(period: &Period) -> Self {
+        Self {
+            from: clock::to_text(period.from),
+            to: clock::to_text(period.to),
+            cases: period.cases,
+        }
+    }
+
+    /// Whether a record was written since its beginning. Times of fixed width sort as text.
+    pub(super) fn has_begun(&self, record: &Value) -> bool {
+        record["when"].as_str().unwrap_or_default() >= self.from.as_str()
+    }
+
+    /// Whether a record was written in it.
+    pub(super) fn has(&self, record: &Value) -> bool {
+        self.has_begun(record) && record["when"].as_str().unwrap_or_default() < self.to.as_str()
+    }
+
+    /// Whether a record opens a case in it.
+    pub(super) fn has_case(&self, record: &Value) -> bool {
+        record["what"] == "case.opened" && self.has(record)
+    }
 }
 
 /// The last link of a chain.

@@ -5,9 +5,12 @@
 //! the files that were signed with, each under the SHA-256 that a record names. The last line seals the
 //! file: it carries the SHA-256 of every byte before it.
 //!
+//! The last link is always shown: it notes that this very pack was made, and how many records it must show.
+//!
 //! - [`lines`]: what stands on each line
 //! - [`write`](mod@write): making a pack, line by line
 //! - [`read`]: checking one, without any database
+//! - [`whole`]: that nothing was left out
 //! - [`broken`]: what can be wrong with one
 
 pub mod broken;
@@ -15,9 +18,11 @@ pub mod lines;
 pub mod read;
 #[cfg(test)]
 mod tests;
+pub mod whole;
 pub mod write;
 
 pub use broken::Broken;
 pub use lines::SignedFile;
 pub use read::{Proof, verify};
+pub use whole::Counted;
 pub use write::{Packer, StoredRecord, header};

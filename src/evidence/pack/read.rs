@@ -8,7 +8,11 @@ use serde_json::Value;
 
 use super::{
     broken::Broken,
-    lines::{FILE, FIRST_FORMAT, FORMAT, Header, Link, Seal, SignedFile, Span, file_named_in},
+    lines::{
+        FILE, FIRST_FORMAT, FORMAT, Header, Link, SECOND_FORMAT, Seal, SignedFile, Span,
+        file_named_in,
+    },
+    whole::{Count, Whole},
 };
 use crate::evidence::chain::{self, GENESIS, Hash};
 
@@ -25,6 +29,8 @@ pub struct Proof {
     pub files: usize,
     /// How many links the chain has.
     pub links: usize,
+    /// Up to which record none is left out; `None` in a pack of an older version, which does not prove it.
+    pub whole_to: Option<i64>,
     /// Hash of the last link, in hex: compare it with a checkpoint kept elsewhere.
     pub head: String,
 }
@@ -39,12 +45,18 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
         return Err(Broken::Seal);
     };
     let header: Header = read_line(first, 1)?;
-    if header.format != FORMAT && header.format != FIRST_FORMAT {
+    if ![FORMAT, SECOND_FORMAT, FIRST_FORMAT].contains(&header.format.as_str()) {
         let problem = format!("its format is `{}`: use a newer version", header.format);
         return Err(Broken::Line { line: 1, problem });
     }
     let begin_of_files = middle.iter().position(|line| line.starts_with(FILE));
     let (links, files) = middle.split_at(begin_of_files.unwrap_or(middle.len()));
+    let last = links
+        .last()
+        .and_then(|last| serde_json::from_str(last).ok());
+    let count = last.and_then(|last| Count::noted(&header, &last));
+    let mut whole = count.map(|count| Whole::new(&header, count));
+    let counted_to = count.map_or(i64::MAX, |count| count.to);
     let mut previous: Hash = GENESIS;
     let mut shown = Shown::default();
     for (index, text) in links.iter().enumerate() {
@@ -59,7 +71,12 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
             line,
         })?;
         if let Some(text) = &link.text {
-            shown.take_in(text, header.period.as_ref());
+            let span = header.period.as_ref();
+            // What was opened since the count is not one of the cases that the first line names.
+            shown.take_in(text, span.filter(|_| link.sequence <= counted_to));
+            if let Some(whole) = &mut whole {
+                whole.take(link.sequence, text, line)?;
+            }
         }
     }
     let head = chain::to_hex(&previous);
@@ -74,12 +91,18 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
         });
     }
     check_seal(pack)?;
+    let whole_to = match whole {
+        Some(whole) => Some(whole.end()?),
+        None if header.format == FORMAT => return Err(Broken::NotCounted),
+        None => None,
+    };
     Ok(Proof {
         person: header.person,
         period: header.period,
         records: shown.records,
         files: files.len(),
         links: links.len(),
+        whole_to,
         head,
     })
 }
@@ -98,14 +121,12 @@ impl Shown {
     fn take_in(&mut self, text: &str, period: Option<&Span>) {
         self.records += 1;
         self.files.extend(file_named_in(text));
+        // Few records open a case: the rest need not be read.
         let Some(period) = period.filter(|_| text.contains("\"case.opened\"")) else {
             return;
         };
         let record: Value = serde_json::from_str(text).unwrap_or_default();
-        let when = record["when"].as_str().unwrap_or_default();
-        // Times of fixed width sort as text.
-        let is_in_it = (period.from.as_str()..period.to.as_str()).contains(&when);
-        self.cases += usize::from(record["what"] == "case.opened" && is_in_it);
+        self.cases += usize::from(period.has_case(&record));
     }
 }
 

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use ring::digest::{Context, SHA256};
 use serde::Serialize;
 
-use super::lines::{FORMAT, Head, Header, Link, Seal, SignedFile, Span, file_named_in};
+use super::{
+    lines::{FORMAT, Head, Header, Link, Seal, SignedFile, Span, file_named_in},
+    whole::Counted,
+};
 use crate::{
     clock,
     evidence::{
@@ -94,26 +97,27 @@ impl Packer {
 }
 
 /// The header of a pack made at this time of a chain with this head: its last sequence and hash.
-pub fn header(practice: &str, scope: &Scope, at: Timestamp, head: &(i64, String)) -> Header {
+pub fn header(
+    practice: &str,
+    counted: &Counted,
+    at: Timestamp,
+    (sequence, hash): &(i64, String),
+) -> Header {
+    let (person, period) = match &counted.scope {
+        Scope::Person(person) => (Some(person.to_string()), None),
+        Scope::Period(period) => (None, Some(Span::of(period))),
+        Scope::Chain => (None, None),
+    };
     Header {
         format: FORMAT.to_owned(),
+        pack: Some(counted.pack.clone()),
         practice: practice.to_owned(),
-        person: match scope {
-            Scope::Person(person) => Some(person.to_string()),
-            Scope::Chain | Scope::Period(_) => None,
-        },
-        period: match scope {
-            Scope::Period(period) => Some(Span {
-                from: clock::to_text(period.from),
-                to: clock::to_text(period.to),
-                cases: period.cases,
-            }),
-            Scope::Chain | Scope::Person(_) => None,
-        },
+        person,
+        period,
         exported: clock::to_text(at),
         head: Some(Head {
-            sequence: head.0,
-            hash: head.1.clone(),
+            sequence: *sequence,
+            hash: hash.clone(),
         }),
         note: "record of what this bridge did and saw".to_owned(),
     }

@@ -109,6 +109,11 @@ async fn fill(app: &TestApp, dana: &Browser, route: &Route, form: &Form, link: &
         let fay = app.person("fay").await;
         button.path = route.path.replace("{person}", fay.as_str());
     }
+    if route.path.ends_with("{admin}/remove") {
+        // Nobody sends the last owner away.
+        let zoe = admins.iter().find(|admin| admin.name.starts_with("Zoë"));
+        button.path = route.path.replace("{admin}", zoe.unwrap().id.as_str());
+    }
     if route.path.starts_with("/scheduled/") {
         let page = dana.get("/scheduled").await;
         let forms = forms::read(&page.text).into_iter();
@@ -122,6 +127,7 @@ async fn fill(app: &TestApp, dana: &Browser, route: &Route, form: &Form, link: &
             (Kind::File, _) => continue,
             (Kind::Hidden, "generation") => generation.clone(),
             (Kind::Hidden, "link") => link.to_owned(),
+            (Kind::Hidden, "from" | "to") => "2026-11-20".to_owned(),
             (Kind::Hidden | Kind::Pressed, _) if !field.value.contains("{{") => field.value.clone(),
             (Kind::Hidden | Kind::Pressed, name) => format!("as the page has {name}"),
             (Kind::Chosen, "assignee") => admins[0].id.to_string(),
@@ -213,6 +219,8 @@ async fn no_button_loses_what_was_typed_before_the_session_ended() {
     app.clock.advance(A_WHILE);
     let mut places = Vec::new();
     for button in &buttons {
+        // The latest is the one that whoever signs in again is led to.
+        app.clock.advance(Duration::from_millis(1));
         let page = button.press(&dana, &csrf).await;
 
         assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{}", button.path);

@@ -436,7 +436,7 @@ async fn an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out(app: 
 
     let claimed = app.store.claim_events(now, lease).await.unwrap();
     let meanwhile = app.store.claim_events(now, lease).await.unwrap();
-    let later = drawbridge::clock::after(now, lease);
+    let later = clock::after(now, lease);
     app.store
         .postpone_event(&claimed[0], later, "busy")
         .await

@@ -177,12 +177,7 @@ pub(in super::super) async fn ask_to_depart(
             .collect(),
         has_left: face.departed_at.is_some(),
         leaves: later::find(&visit, &person).await?,
-        zone: visit
-            .practice()
-            .zone
-            .iana_name()
-            .unwrap_or("UTC")
-            .to_owned(),
+        zone: visit.practice().zone_name(),
         hold_for: apart(
             visit.now,
             clock::after(visit.now, visit.practice().hold_for),

@@ -10,7 +10,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -37,9 +37,7 @@ pub enum Evidence {
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose records: a userName or an id
     #[arg(long, value_name = "NAME", required_unless_present = "from")]
     person: Option<String>,
@@ -76,9 +74,9 @@ impl Evidence {
 
 impl Export {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let (about, of) = match (&self.person, self.from, self.to) {
             (Some(person), ..) => {
                 let found = find_person(&store, &practice.name, person).await?;

@@ -31,6 +31,10 @@ pub enum Evidence {
     #[command(after_help = "Example:
   drawbridge evidence verify nina.jsonl")]
     Verify(Verify),
+    /// Check a file of records, and list every door in it that was to be shut: since when, and how it was proved
+    #[command(after_help = "Example:
+  drawbridge evidence doors nina.jsonl")]
+    Doors(Verify),
 }
 
 /// `evidence export`
@@ -52,7 +56,7 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-/// `evidence verify`
+/// `evidence verify`, `evidence doors`
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The file that `evidence export` wrote
@@ -68,6 +72,7 @@ impl Evidence {
         match self {
             Self::Export(export) => export.run().await,
             Self::Verify(verify) => verify.run(),
+            Self::Doors(doors) => doors.list(),
         }
     }
 }
@@ -150,7 +155,8 @@ async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, C
 }
 
 impl Verify {
-    fn run(self) -> Result<Exit, CliError> {
+    /// The file, once it has proved itself.
+    fn read(&self) -> Result<(String, pack::Proof), CliError> {
         let text = std::fs::read_to_string(&self.file).map_err(|error| {
             CliError::Problem(format!(
                 "`{}` could not be read ({error}): name a file that `evidence export` wrote",
@@ -159,6 +165,59 @@ impl Verify {
         })?;
         let proof = pack::verify(&text)
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
+        Ok((text, proof))
+    }
+
+    fn list(self) -> Result<Exit, CliError> {
+        let (text, _) = self.read()?;
+        let closings = pack::closings(&text);
+        if self.json {
+            output::json(&closings);
+            return Ok(Exit::Ok);
+        }
+        let rows = closings.into_iter().map(|closing| {
+            let proof = match (&closing.proved, &closing.signed_by) {
+                (None, _) => "not proved shut".to_owned(),
+                (Some(_), Some(who)) => format!("signed by {who}"),
+                (Some(_), None) => "read back".to_owned(),
+            };
+            let in_time = match (&closing.proved, closing.is_in_time()) {
+                (None, _) => "-",
+                (Some(_), true) => "yes",
+                (Some(_), false) => "no",
+            };
+            vec![
+                closing.person,
+                closing.system,
+                closing.way,
+                closing.asked,
+                output::or_dash(closing.first_call),
+                output::or_dash(closing.proved),
+                proof,
+                in_time.to_owned(),
+                output::or_dash(closing.found_changed),
+            ]
+        });
+        output::table(
+            &[
+                "person",
+                "system",
+                "way",
+                "asked",
+                "first call",
+                "shut",
+                "proof",
+                "in time",
+                "found changed",
+            ],
+            rows.collect(),
+            "no door in it was to be shut",
+        );
+        Ok(Exit::Ok)
+    }
+
+    fn run(self) -> Result<Exit, CliError> {
+        let (_, proof) = self.read()?;
         if self.json {
             output::json(&serde_json::json!({
                 "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,

@@ -12,8 +12,10 @@
 //! - [`read`]: checking one, without any database
 //! - [`whole`]: that nothing was left out
 //! - [`broken`]: what can be wrong with one
+//! - [`mod@closings`]: what one says of every door that was to be shut
 
 pub mod broken;
+pub mod closings;
 pub mod lines;
 pub mod read;
 #[cfg(test)]
@@ -22,6 +24,7 @@ pub mod whole;
 pub mod write;
 
 pub use broken::Broken;
+pub use closings::{Closing, closings};
 pub use lines::SignedFile;
 pub use read::{Proof, verify};
 pub use whole::Counted;

@@ -7,7 +7,7 @@
 //! - [`app`]: wiring only
 //! - [`config`]: settings as written and as used
 //! - [`clock`], [`ids`], [`telemetry`], [`lifecycle`]: time, ids, logs, health and stopping
-//! - [`bearer`]: what somebody holds to be let in
+//! - [`bearer`], [`tries`]: what somebody holds to be let in, and how often they may guess
 //! - [`listener`], [`tls`]: connections within their limits, TLS
 //! - [`scim`]: the front door: the SCIM 2.0 protocol
 //! - [`sources`]: other ears: the HTTP API that starts departures
@@ -52,3 +52,4 @@ pub mod sources;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
+pub mod tries;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, caller, open_store},
+    setup::{Place, PlaceArgs, caller},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -37,9 +37,7 @@ you name. The link alone is on standard output; send it in a way that only they 
 #[derive(Debug, Args)]
 pub struct Invite {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Who, as the record shall name them
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -63,9 +61,7 @@ pub struct Invite {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -75,9 +71,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Remove {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Who, as `admin list` names them
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -102,9 +96,11 @@ impl Admin {
 
 impl Invite {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = self.place.open().await?;
         let link = admins::invite(
             &store,
             &caller(&practice.name),
@@ -142,9 +138,9 @@ fn address(settings: &Settings, url: Option<&str>) -> String {
 
 impl List {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let admins = store.list_admins(&practice.name).await?;
         if self.json {
             let admins: Vec<_> = admins
@@ -176,9 +172,9 @@ impl List {
 
 impl Remove {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let admins = store.list_admins(&practice.name).await?;
         let admin = admins
             .iter()

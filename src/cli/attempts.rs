@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, open_store},
+    setup::{Place, PlaceArgs},
 };
 
 /// Calls made to systems, and what became of them.
@@ -21,9 +21,7 @@ pub enum Attempts {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Only calls that failed
     #[arg(long)]
     failed: bool,
@@ -38,9 +36,9 @@ pub struct List {
 impl Attempts {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
         let Self::List(list) = self;
-        let settings = list.config.load()?;
-        let practice = list.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = list.place.open().await?;
         let attempts = store
             .list_attempts(&practice.name, list.failed, list.limit)
             .await?;

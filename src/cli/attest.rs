@@ -5,7 +5,7 @@ use drawbridge_sdk::Way;
 
 use super::{
     CliError, Exit,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -22,9 +22,7 @@ use crate::{
 An attestation never outranks a reading: where the system can be read, it is read on, and what it says counts.")]
 pub struct Attest {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose door: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: String,
@@ -54,9 +52,9 @@ fn parse_way(name: &str) -> Result<Way, String> {
 
 impl Attest {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
         let system = SystemName::from(self.system.as_str());
         let doors = store.find_doors_of(&practice.name, &person).await?;

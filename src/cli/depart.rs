@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     CliError, Exit,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     app,
@@ -29,9 +29,7 @@ The person's record at the identity provider is not touched: disable it there to
 `drawbridge undo` opens again what was closed.")]
 pub struct Depart {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Who leaves: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: String,
@@ -64,9 +62,11 @@ fn time(text: &str, practice: &Practice) -> Result<Timestamp, CliError> {
 
 impl Depart {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = self.place.open().await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
         let intake = app::intake(
             &settings,
@@ -77,7 +77,7 @@ impl Depart {
         .await?;
         let caller = caller(&practice.name);
         if let Some(at) = &self.at {
-            let at = time(at, practice)?;
+            let at = time(at, &practice)?;
             let scheduled = intake
                 .depart_later(&caller, &person, at, &self.note)
                 .await?;
@@ -92,7 +92,7 @@ impl Depart {
         let ended = self
             .ended
             .as_ref()
-            .map(|text| time(text, practice))
+            .map(|text| time(text, &practice))
             .transpose()?;
         let said = Said {
             ended,

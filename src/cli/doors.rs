@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, find_people, open_store},
+    setup::{Place, PlaceArgs, find_people},
 };
 use crate::{
     clock::{self, Clock, SystemClock},
@@ -27,9 +27,7 @@ pub enum Doors {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Only this person's: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: Option<String>,
@@ -47,9 +45,9 @@ pub struct List {
 impl Doors {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
         let Self::List(list) = self;
-        let settings = list.config.load()?;
-        let practice = list.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = list.place.open().await?;
         let now = SystemClock.now();
         let doors = match &list.person {
             Some(name) => {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, open_store},
+    setup::{Place, PlaceArgs},
 };
 use crate::clock;
 
@@ -25,9 +25,7 @@ What was acknowledged is in the evidence: `drawbridge evidence export`.")]
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Print JSON, with the claims
     #[arg(long)]
     json: bool,
@@ -36,9 +34,9 @@ pub struct List {
 impl Events {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
         let Self::List(list) = self;
-        let settings = list.config.load()?;
-        let practice = list.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = list.place.open().await?;
         let waiting = store.list_events(&practice.name).await?;
         if list.json {
             let events: Vec<_> = waiting

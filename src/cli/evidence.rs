@@ -10,11 +10,11 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     clock::{Clock, SystemClock},
-    evidence::{Scope, pack},
+    evidence::{About, pack},
     failpoint::{self, Point},
     store::export,
 };
@@ -31,15 +31,17 @@ pub enum Evidence {
     #[command(after_help = "Example:
   drawbridge evidence verify nina.jsonl")]
     Verify(Verify),
+    /// Check a file of records, and list every door in it that was to be shut: since when, and how it was proved
+    #[command(after_help = "Example:
+  drawbridge evidence doors nina.jsonl")]
+    Doors(Verify),
 }
 
 /// `evidence export`
 #[derive(Debug, Args)]
 pub struct Export {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose records: a userName or an id
     #[arg(long, value_name = "NAME", required_unless_present = "from")]
     person: Option<String>,
@@ -54,7 +56,7 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-/// `evidence verify`
+/// `evidence verify`, `evidence doors`
 #[derive(Debug, Args)]
 pub struct Verify {
     /// The file that `evidence export` wrote
@@ -70,31 +72,30 @@ impl Evidence {
         match self {
             Self::Export(export) => export.run().await,
             Self::Verify(verify) => verify.run(),
+            Self::Doors(doors) => doors.list(),
         }
     }
 }
 
 impl Export {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
-        let (scope, of) = match (&self.person, self.from, self.to) {
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
+        let (about, of) = match (&self.person, self.from, self.to) {
             (Some(person), ..) => {
                 let found = find_person(&store, &practice.name, person).await?;
-                (Scope::Person(found), person.clone())
+                (About::Person(found), person.clone())
             }
             (None, Some(first), Some(last)) => {
-                let span = span(&practice.time_zone, first, last)?;
-                let period = store.find_period(&practice.name, span).await?;
-                (Scope::Period(period), format!("{first} to {last}"))
+                let (from, to) = span(&practice.time_zone, first, last)?;
+                (About::Time(from, to), format!("{first} to {last}"))
             }
             // Not let through by the arguments.
             (None, ..) => return Err(CliError::Problem("name a person, or a time".to_owned())),
         };
-        let export = store
-            .export(&practice.name, scope, SystemClock.now())
-            .await?;
+        let (now, who) = (SystemClock.now(), caller(&practice.name).actor);
+        let export = store.export(&practice.name, &about, &who, now).await?;
         match self.out {
             None => print(export).await?,
             Some(path) => {
@@ -154,7 +155,8 @@ async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, C
 }
 
 impl Verify {
-    fn run(self) -> Result<Exit, CliError> {
+    /// The file, once it has proved itself.
+    fn read(&self) -> Result<(String, pack::Proof), CliError> {
         let text = std::fs::read_to_string(&self.file).map_err(|error| {
             CliError::Problem(format!(
                 "`{}` could not be read ({error}): name a file that `evidence export` wrote",
@@ -163,10 +165,63 @@ impl Verify {
         })?;
         let proof = pack::verify(&text)
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
+        Ok((text, proof))
+    }
+
+    fn list(self) -> Result<Exit, CliError> {
+        let (text, _) = self.read()?;
+        let closings = pack::closings(&text);
+        if self.json {
+            output::json(&closings);
+            return Ok(Exit::Ok);
+        }
+        let rows = closings.into_iter().map(|closing| {
+            let proof = match (&closing.proved, &closing.signed_by) {
+                (None, _) => "not proved shut".to_owned(),
+                (Some(_), Some(who)) => format!("signed by {who}"),
+                (Some(_), None) => "read back".to_owned(),
+            };
+            let in_time = match (&closing.proved, closing.is_in_time()) {
+                (None, _) => "-",
+                (Some(_), true) => "yes",
+                (Some(_), false) => "no",
+            };
+            vec![
+                closing.person,
+                closing.system,
+                closing.way,
+                closing.asked,
+                output::or_dash(closing.first_call),
+                output::or_dash(closing.proved),
+                proof,
+                in_time.to_owned(),
+                output::or_dash(closing.found_changed),
+            ]
+        });
+        output::table(
+            &[
+                "person",
+                "system",
+                "way",
+                "asked",
+                "first call",
+                "shut",
+                "proof",
+                "in time",
+                "found changed",
+            ],
+            rows.collect(),
+            "no door in it was to be shut",
+        );
+        Ok(Exit::Ok)
+    }
+
+    fn run(self) -> Result<Exit, CliError> {
+        let (_, proof) = self.read()?;
         if self.json {
             output::json(&serde_json::json!({
                 "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,
-                "links": proof.links, "head": proof.head,
+                "links": proof.links, "whole_to": proof.whole_to, "head": proof.head,
             }));
         } else {
             let about = match &proof.period {
@@ -184,6 +239,12 @@ impl Verify {
                 0 => {}
                 1 => println!("and the 1 file that was signed with"),
                 files => println!("and the {files} files that were signed with"),
+            }
+            match proof.whole_to {
+                Some(last) => println!("none is left out, up to record {last} of the chain"),
+                None => println!(
+                    "this file is of an older version, which does not prove that none is left out: take a new one"
+                ),
             }
             println!("head of the chain: {}", proof.head);
             println!(

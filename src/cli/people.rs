@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, open_store},
+    setup::{Place, PlaceArgs},
 };
 
 /// People the bridge knows.
@@ -22,9 +22,7 @@ pub enum People {
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Only active people whom no row of the roles file fits
     #[arg(long)]
     needs_role: bool,
@@ -36,9 +34,9 @@ pub struct List {
 impl People {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
         let Self::List(list) = self;
-        let settings = list.config.load()?;
-        let practice = list.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = list.place.open().await?;
         let needing = store.list_people_who_need_a_role(&practice.name).await?;
         let people = if list.needs_role {
             needing.clone()

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, caller, open_store},
+    setup::{Place, PlaceArgs, caller},
 };
 use crate::{app, clock::SystemClock, intake::departures::Difference};
 
@@ -31,9 +31,7 @@ The running server plans by it from then on.")]
 #[derive(Debug, Args)]
 pub struct Arguments {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -45,9 +43,11 @@ impl Plan {
             Self::Show(arguments) => (arguments, false),
             Self::Apply(arguments) => (arguments, true),
         };
-        let settings = arguments.config.load()?;
-        let practice = arguments.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = arguments.place.open().await?;
         let intake = app::intake(
             &settings,
             &store,

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     CliError, Exit,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     clock::{Clock, SystemClock},
@@ -20,9 +20,7 @@ use crate::{
 The running server does it within a second; `drawbridge doors list` shows what came of it.")]
 pub struct Retry {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: String,
@@ -33,9 +31,9 @@ pub struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
         let system = self.system.as_deref().map(Into::into);
         let doors = human::retry(

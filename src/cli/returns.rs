@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{app, clock, clock::SystemClock, intake::returns::Word};
 
@@ -38,9 +38,7 @@ Also undoes `drawbridge depart` for somebody whom the identity provider still sa
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -50,9 +48,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Decide {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose return: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: String,
@@ -76,9 +72,9 @@ impl Returns {
 
 impl List {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let waiting = store.list_held_returns(&practice.name).await?;
         if self.json {
             let returns: Vec<_> = waiting
@@ -110,9 +106,11 @@ impl List {
 
 impl Decide {
     async fn run(self, lets_in: bool) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = self.place.open().await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
         let wake = Arc::new(Notify::new());
         let intake = app::intake(&settings, &store, Arc::new(SystemClock), wake).await?;

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     CliError, Exit, output,
-    setup::{ConfigArg, PracticeArg, caller, open_store},
+    setup::{Place, PlaceArgs, caller},
 };
 use crate::{app, clock, clock::SystemClock, ids::ScheduleId};
 
@@ -31,9 +31,7 @@ Make one with `drawbridge depart --person NAME --at TIME`.")]
 #[derive(Debug, Args)]
 pub struct List {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,9 +41,7 @@ pub struct List {
 #[derive(Debug, Args)]
 pub struct Cancel {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Its id, as `scheduled list` shows it
     #[arg(value_name = "ID")]
     id: String,
@@ -62,9 +58,9 @@ impl Scheduled {
 
 impl List {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            practice, store, ..
+        } = self.place.open().await?;
         let waiting = store.list_scheduled(&practice.name).await?;
         if self.json {
             let waiting: Vec<_> = waiting
@@ -98,9 +94,11 @@ impl List {
 
 impl Cancel {
     async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = self.place.open().await?;
         let id = ScheduleId::from(self.id);
         let scheduled = store.find_scheduled(&practice.name, &id).await?;
         let scheduled = scheduled.ok_or_else(|| {

@@ -80,6 +80,43 @@ impl PracticeArg {
     }
 }
 
+/// Which practice of which settings.
+#[derive(Debug, Clone, Args)]
+pub struct PlaceArgs {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    practice: PracticeArg,
+}
+
+/// A practice, with the settings and the database it is in.
+#[derive(Debug)]
+pub struct Place {
+    /// All settings.
+    pub settings: Settings,
+    /// The practice.
+    pub practice: Practice,
+    /// The database.
+    pub store: Store,
+}
+
+impl PlaceArgs {
+    /// Reads the settings, finds the practice in them and opens the database.
+    ///
+    /// # Errors
+    /// When one of the three cannot be.
+    pub async fn open(&self) -> Result<Place, CliError> {
+        let settings = self.config.load()?;
+        let practice = self.practice.choose(&settings)?.clone();
+        let store = open_store(&settings).await?;
+        Ok(Place {
+            settings,
+            practice,
+            store,
+        })
+    }
+}
+
 /// The database of these settings, with a row for each practice.
 ///
 /// # Errors

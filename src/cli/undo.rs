@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::{
     CliError, Exit,
-    setup::{ConfigArg, PracticeArg, caller, find_person, open_store},
+    setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
     app,
@@ -25,9 +25,7 @@ Doors go the way every open goes: by the roles of now, and read back. What canno
 `drawbridge returns approve` opens everything the roles give, also what was not open before.")]
 pub struct Undo {
     #[command(flatten)]
-    config: ConfigArg,
-    #[command(flatten)]
-    practice: PracticeArg,
+    place: PlaceArgs,
     /// Whose departure: a userName or an id
     #[arg(long, value_name = "NAME")]
     person: String,
@@ -44,9 +42,11 @@ pub struct Undo {
 
 impl Undo {
     pub(super) async fn run(self) -> Result<Exit, CliError> {
-        let settings = self.config.load()?;
-        let practice = self.practice.choose(&settings)?;
-        let store = open_store(&settings).await?;
+        let Place {
+            settings,
+            practice,
+            store,
+        } = self.place.open().await?;
         let person = find_person(&store, &practice.name, &self.person).await?;
         let wake = Arc::new(Notify::new());
         let intake = app::intake(&settings, &store, Arc::new(SystemClock), wake).await?;

@@ -1,10 +1,14 @@
 //! Who is signed in, whether they may do what they ask, and whether the form is theirs.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::Response,
@@ -21,6 +25,7 @@ use crate::{
     intake::Caller,
     policy::office::{Action, OfficeRole},
     store::{StoreError, admins::Session},
+    tries,
 };
 
 /// How long somebody may do nothing before they are signed out.
@@ -171,6 +176,8 @@ pub(super) struct Visit {
     pub(super) path: String,
     pub(super) query: Fields,
     pub(super) form: Fields,
+    /// Which network it came from.
+    pub(super) peer: Option<IpAddr>,
     /// The file that came with the form, if it is one that can be signed with.
     pub(super) file: Option<Result<SignedFile, Unfit>>,
     pub(super) now: Timestamp,
@@ -215,6 +222,7 @@ impl Visit {
 /// Lets in who may, with the form they sent.
 pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let mut visit = Visit {
         office: Arc::clone(&guard.office),
         signed_in: None,
@@ -223,6 +231,7 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
         path: parts.uri.path().to_owned(),
         query: Fields::read(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
+        peer: peer.map(|ConnectInfo(peer)| tries::network(peer.ip())),
         file: None,
         now: guard.office.clock.now(),
     };

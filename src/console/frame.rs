@@ -272,6 +272,15 @@ pub(super) fn ok(template: &impl Template) -> Response {
     page(StatusCode::OK, template)
 }
 
+/// A page with a form, which comes back filled where something is wrong with it.
+pub(super) fn form(problem: &str, template: &impl Template) -> Response {
+    if problem.is_empty() {
+        ok(template)
+    } else {
+        page(StatusCode::UNPROCESSABLE_ENTITY, template)
+    }
+}
+
 /// After a form that changed something: another page, so that going back or loading again sends nothing
 /// twice.
 pub(super) fn see_other(to: &str) -> Response {

@@ -25,6 +25,9 @@ pub(super) const KEPT: &str = "kept";
 /// The field that says that a file came with the form: it does not wait with the rest.
 const HAD_FILE: &str = "had_file";
 
+/// The field in which somebody chooses who sees to a door: an id, which goes along unseen.
+pub(super) const ASSIGNEE: &str = "assignee";
+
 /// Where a form waits.
 fn place(id: &str) -> String {
     format!("/kept/{id}")
@@ -122,10 +125,11 @@ pub(super) async fn ask_whether_it_is_them(visit: &Visit) -> Response {
 }
 
 /// Whoever sent this is signed out by the time alone: keeps what they typed for them. `None` when they typed
-/// nothing, so that no button somebody else pressed waits for them, and when it could not be kept.
+/// and chose nothing, so that no button somebody else pressed waits for them, and when it could not be kept.
 pub(super) async fn keep_for(visit: &Visit, someone: &SignedIn) -> Option<String> {
     let (typed, _) = trouble::fields_of(&visit.form);
-    if typed.iter().all(|field| field.value.is_empty()) {
+    let has_typed = typed.iter().any(|field| !field.value.is_empty());
+    if !has_typed && visit.form.get(ASSIGNEE).is_empty() {
         return None;
     }
     match keep(visit, &someone.session.admin).await {

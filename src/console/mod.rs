@@ -34,6 +34,7 @@ mod words;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -59,6 +60,7 @@ use crate::{
     intake::Intake,
     rounds::lookout::Lookout,
     store::{Store, StoreError},
+    tries::Tries,
 };
 
 /// What the office knows of a practice.
@@ -77,6 +79,11 @@ struct Practice {
 impl Practice {
     fn system(&self, name: &SystemName) -> Option<&SystemSettings> {
         self.systems.iter().find(|system| system.name == *name)
+    }
+
+    /// What its time zone is called.
+    fn zone_name(&self) -> String {
+        self.zone.iana_name().unwrap_or("UTC").to_owned()
     }
 
     /// What people call a system.
@@ -108,6 +115,8 @@ pub struct Office {
     waits: Waits,
     /// Who may say who somebody is.
     providers: Arc<Providers>,
+    /// Sign-ins that a provider did not vouch for, by network.
+    in_vain: Tries<IpAddr>,
     /// How long somebody who proved who they are is not asked again.
     fresh_for: Duration,
     /// Where people reach the console, and identity providers the front door.
@@ -158,6 +167,7 @@ impl Office {
             is_https: settings.is_https,
             waits: settings.limits.waits,
             providers,
+            in_vain: Tries::default(),
             fresh_for: settings.console.fresh_for,
             url: settings.console.url.clone().unwrap_or_else(|| {
                 let scheme = if settings.is_https { "https" } else { "http" };

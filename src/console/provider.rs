@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use askama::Template;
 use axum::{
     Extension,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::Response,
 };
 use jiff::Timestamp;
@@ -66,6 +66,9 @@ struct Going {
 /// Somebody the provider vouched for, who has something to say yet.
 #[derive(Debug, Serialize, Deserialize)]
 struct Vouched {
+    /// What the page that shows them carries: a page of another sign-in says nothing about them.
+    page: String,
+    what_for: For,
     identity: Identity,
     which: Which,
     next: String,
@@ -158,9 +161,20 @@ async fn take_in(visit: &Visit, going: Going) -> Result<Response, Happened> {
         let why = "the provider said no";
         return Ok(refuse(visit, StatusCode::FORBIDDEN, why, says));
     }
+    // A code that somebody made up has the bridge ask the provider all the same.
+    if let Some(peer) = visit.peer
+        && let Err(wait) = office.in_vain.count(peer, visit.now)
+    {
+        return Ok(too_often(visit, wait));
+    }
     let secrets = (going.nonce.as_str(), going.verifier.as_str());
     match provider.vouch(code, secrets, visit.now).await {
-        Ok(identity) => arrive(visit, going, identity).await,
+        Ok(identity) => {
+            if let Some(peer) = &visit.peer {
+                office.in_vain.went_well(peer);
+            }
+            arrive(visit, going, identity).await
+        }
         Err(error) => Ok(not_vouched(visit, &error)),
     }
 }
@@ -177,6 +191,8 @@ async fn arrive(visit: &Visit, going: Going, identity: Identity) -> Result<Respo
         ));
     }
     let vouched = Vouched {
+        page: going.state,
+        what_for: going.what_for,
         identity,
         which: going.which,
         next: going.next,
@@ -263,6 +279,8 @@ fn next<'a>(next: &'a str, admin: &Admin) -> &'a str {
 #[template(path = "choose.html")]
 struct Choose {
     frame: Frame,
+    /// Which sign-in it is about.
+    vouched: String,
     /// The id of each, the practice and the role.
     rows: Vec<(String, String, &'static str)>,
 }
@@ -278,6 +296,7 @@ async fn choose(visit: &Visit, several: &[Admin], vouched: &Vouched) -> Result<R
     });
     let template = Choose {
         frame: Frame::bare(visit, "Which practice?"),
+        vouched: vouched.page.clone(),
         rows: rows.collect(),
     };
     Ok(with_cookie(ok(&template), &held))
@@ -288,6 +307,9 @@ pub(super) async fn chosen(Extension(visit): Extension<Arc<Visit>>, headers: Hea
     let Some(vouched) = vouched(&visit, &headers).await? else {
         return Ok(too_late(&visit));
     };
+    if vouched.what_for == For::Connecting || !is_about(&visit, &vouched) {
+        return Ok(another_page(&visit));
+    }
     let id = AdminId::from(visit.form.get("admin"));
     // As of now: the choice was on a page for a while.
     let admins = admins_of(&visit, &vouched).await?;
@@ -302,6 +324,8 @@ pub(super) async fn chosen(Extension(visit): Extension<Arc<Visit>>, headers: Hea
 #[template(path = "connect.html")]
 struct Connect {
     frame: Frame,
+    /// Which sign-in it is about.
+    vouched: String,
     provider: String,
     /// What the provider calls them.
     subject: String,
@@ -322,6 +346,7 @@ async fn ask_to_connect(visit: &Visit, vouched: &Vouched) -> Result<Response, Ha
     let provider = office.providers.find(&vouched.which);
     let template = Connect {
         frame: Frame::bare(visit, "Sign in by your identity provider"),
+        vouched: vouched.page.clone(),
         provider: provider.map_or_else(String::new, |provider| provider.title().to_owned()),
         subject: vouched.identity.subject.clone(),
         email: vouched.identity.email.clone().unwrap_or_default(),
@@ -335,6 +360,9 @@ pub(super) async fn connect(Extension(visit): Extension<Arc<Visit>>, headers: He
     let Some(vouched) = vouched(&visit, &headers).await? else {
         return Ok(too_late(&visit));
     };
+    if vouched.what_for != For::Connecting || !is_about(&visit, &vouched) {
+        return Ok(another_page(&visit));
+    }
     let admin = &visit.signed_in().session.admin;
     if !Providers::may_vouch(&vouched.which, &admin.practice) {
         return Ok(nobody_here(&visit));
@@ -352,6 +380,13 @@ async fn vouched(visit: &Visit, headers: &HeaderMap) -> Result<Option<Vouched>, 
     Ok(found.filter(|vouched| clock::after(vouched.since, CHOOSE_WITHIN) > visit.now))
 }
 
+/// Whether the page whose button was pressed showed whom the provider vouched for last. Another window may have
+/// been to the provider since.
+fn is_about(visit: &Visit, vouched: &Vouched) -> bool {
+    let page = visit.form.get("vouched").as_bytes();
+    page.ct_eq(vouched.page.as_bytes()).into()
+}
+
 fn office_of(visit: &Visit) -> &Office {
     &visit.office
 }
@@ -363,6 +398,31 @@ fn too_late(visit: &Visit) -> Response {
         "a sign-in was answered too late, or in another browser",
         "That took longer than 5 minutes, or began in another browser. Begin again.",
     )
+}
+
+fn another_page(visit: &Visit) -> Response {
+    refuse(
+        visit,
+        StatusCode::BAD_REQUEST,
+        "a button was pressed on the page of another sign-in",
+        "That page is about another sign-in than the latest one in this browser. Nothing was changed; begin again.",
+    )
+}
+
+fn too_often(visit: &Visit, wait: Duration) -> Response {
+    let seconds = wait.as_secs() + 1;
+    let mut response = refuse(
+        visit,
+        StatusCode::TOO_MANY_REQUESTS,
+        "too many sign-ins from one network went wrong",
+        &format!(
+            "Too many sign-ins by the identity provider went wrong where you are. Try again in {seconds} seconds, or come \
+             in by a one-time link."
+        ),
+    );
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 fn nobody_here(visit: &Visit) -> Response {

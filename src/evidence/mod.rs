@@ -14,7 +14,7 @@ pub mod scope;
 pub mod second;
 pub mod walk;
 
-pub use scope::{Period, Scope};
+pub use scope::{About, Period, Scope};
 pub use walk::Walk;
 
 use jiff::Timestamp;

@@ -7,6 +7,15 @@ use serde::Deserialize;
 
 use crate::{clock, ids::PersonId};
 
+/// What somebody asks for a file of evidence about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// One person, for as long as they are known.
+    Person(PersonId),
+    /// Every case that began from the first time on and before the second.
+    Time(Timestamp, Timestamp),
+}
+
 /// What a file of evidence is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {

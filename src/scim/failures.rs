@@ -1,29 +1,18 @@
 //! The limit of requests without a valid token.
 
-use std::{
-    collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use jiff::Timestamp;
 
-use super::rate::Bucket;
-use crate::ids::TokenId;
-
-/// How many may fail at once, and again in every minute.
-const AT_ONCE: f64 = 20.0;
-
-const PER_SECOND: f64 = AT_ONCE / 60.0;
-
-/// How many strangers are remembered. Who is pushed out by others begins anew.
-const REMEMBERED: usize = 4096;
+use crate::{
+    ids::TokenId,
+    tries::{Tries, network},
+};
 
 /// Counts failures per address and per id of a token, whether there is such a token or not. A request
 /// whose token is valid never comes here, so nobody can lock another out by guessing.
 #[derive(Debug, Default)]
-pub(super) struct Failures(Mutex<HashMap<Stranger, Bucket>>);
+pub(super) struct Failures(Tries<Stranger>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Stranger {
@@ -42,38 +31,11 @@ impl Failures {
         address: Option<IpAddr>,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let token = token.cloned().map(Stranger::Token);
         let address = address.map(network).map(Stranger::Address);
-        let waits = token.into_iter().chain(address).filter_map(|stranger| {
-            make_room(&mut buckets, &stranger, now);
-            let bucket = buckets
-                .entry(stranger)
-                .or_insert(Bucket::full(AT_ONCE, now));
-            bucket.take(PER_SECOND, AT_ONCE, now).err()
-        });
+        let strangers = token.into_iter().chain(address);
+        let waits = strangers.filter_map(|stranger| self.0.count(stranger, now).err());
         waits.max().map_or(Ok(()), Err)
-    }
-}
-
-/// Forgets those who may fail as often as anybody; if they are few, the half that failed least recently.
-fn make_room(buckets: &mut HashMap<Stranger, Bucket>, new: &Stranger, now: Timestamp) {
-    if buckets.len() < REMEMBERED || buckets.contains_key(new) {
-        return;
-    }
-    buckets.retain(|_, bucket| !bucket.is_full_at(PER_SECOND, AT_ONCE, now));
-    if buckets.len() > REMEMBERED / 2 {
-        let mut times: Vec<Timestamp> = buckets.values().map(Bucket::used_last).collect();
-        let (_, median, _) = times.select_nth_unstable(buckets.len() / 2);
-        buckets.retain(|_, bucket| bucket.used_last() > *median);
-    }
-}
-
-/// What one customer of a provider has: an IPv4 address, or 64 bits of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address => address,
     }
 }
 
@@ -132,7 +94,7 @@ mod tests {
     #[test]
     fn a_flood_of_strangers_fills_no_memory_and_hides_nobody_who_goes_on() {
         let failures = Failures::default();
-        let remembered = || failures.0.lock().unwrap().len();
+        let remembered = || failures.0.remembered();
         let mut now = at(0);
         passing(&failures, None, address(0));
 
@@ -140,7 +102,7 @@ mod tests {
             now = clock::after(now, Duration::from_millis(1));
             let made_up = TokenId::from(number.to_string());
             let _ = failures.count(Some(&made_up), address(0), now);
-            assert!(remembered() <= REMEMBERED);
+            assert!(remembered() <= 4096);
         }
 
         assert!(failures.count(None, address(0), now).is_err());
@@ -155,6 +117,6 @@ mod tests {
 
         let _ = failures.count(None, address(5_000), at(3_600));
 
-        assert_eq!(failures.0.lock().unwrap().len(), 1);
+        assert_eq!(failures.0.remembered(), 1);
     }
 }

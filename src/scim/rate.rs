@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::{clock, ids::TokenId};
+use crate::{ids::TokenId, tries::Bucket};
 
 /// Counts requests per token. Off unless the settings say a number: identity providers send bursts,
 /// and Entra ID expects 25 requests a second per tenant to pass.
@@ -16,57 +16,6 @@ use crate::{clock, ids::TokenId};
 pub(super) struct Rate {
     per_second: Option<f64>,
     buckets: Mutex<HashMap<TokenId, Bucket>>,
-}
-
-/// What may still be taken; it fills as time goes by.
-#[derive(Debug)]
-pub(super) struct Bucket {
-    left: f64,
-    at: Timestamp,
-}
-
-impl Bucket {
-    /// From which this many may be taken at once.
-    pub(super) fn full(full: f64, now: Timestamp) -> Self {
-        Self {
-            left: full,
-            at: now,
-        }
-    }
-
-    /// Takes one.
-    ///
-    /// # Errors
-    /// How long to wait, when there is none.
-    pub(super) fn take(
-        &mut self,
-        per_second: f64,
-        full: f64,
-        now: Timestamp,
-    ) -> Result<(), Duration> {
-        self.left = self.left_at(per_second, full, now);
-        self.at = now;
-        if self.left < 1.0 {
-            return Err(Duration::from_secs_f64((1.0 - self.left) / per_second));
-        }
-        self.left -= 1.0;
-        Ok(())
-    }
-
-    /// Whether it is as good as new.
-    pub(super) fn is_full_at(&self, per_second: f64, full: f64, now: Timestamp) -> bool {
-        self.left_at(per_second, full, now) >= full
-    }
-
-    /// When somebody last took one, or tried to.
-    pub(super) fn used_last(&self) -> Timestamp {
-        self.at
-    }
-
-    fn left_at(&self, per_second: f64, full: f64, now: Timestamp) -> f64 {
-        let filled = clock::between(self.at, now).as_secs_f64() * per_second;
-        (self.left + filled).min(full)
-    }
 }
 
 impl Rate {

@@ -1,15 +1,18 @@
 //! Evidence as a file, read from the ledger and written page by page: however long a chain is, only a
 //! page of it is held.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::{Store, StoreError, row::corrupt};
+use super::{Store, StoreError, row::corrupt, statement::Statement};
 use crate::{
     evidence::{
-        Period, Scope, Walk,
-        pack::{self, Packer},
+        About, Period, Scope, Walk,
+        pack::{self, Counted, Packer},
+        scope,
     },
-    ids::PracticeName,
+    ids::{PersonId, PracticeName},
 };
 
 /// How many records are read at a time.
@@ -21,7 +24,7 @@ pub struct Export {
     store: Store,
     practice: PracticeName,
     scope: Scope,
-    /// The last record of it: what comes later, for example that it was made, is not in it.
+    /// The last record of it: the note that it is made.
     last: i64,
     at: i64,
     shown: usize,
@@ -53,10 +56,13 @@ impl Export {
         };
         if self.at < self.last {
             let most = u32::try_from(self.last - self.at).unwrap_or(PAGE).min(PAGE);
-            let records = self
+            let mut records = self
                 .store
                 .list_records_after(&self.practice, &self.scope, self.at, most)
                 .await?;
+            for record in &mut records {
+                record.is_theirs |= record.sequence == self.last;
+            }
             // Where nothing is left although there should be, the file says so by its links.
             self.at = records.last().map_or(self.last, |last| last.sequence);
             self.shown += records.iter().filter(|record| record.is_theirs).count();
@@ -87,22 +93,74 @@ impl Export {
 }
 
 impl Store {
-    /// Begins a file of evidence.
+    /// Begins a file of evidence. That it is taken away, by whom, and how much it has to show is written into the
+    /// ledger first: that record is the last one in the file.
     ///
     /// # Errors
-    /// When the database does not answer.
+    /// When the database does not answer, or cannot be written.
     pub async fn export(
         &self,
         practice: &PracticeName,
-        scope: Scope,
+        about: &About,
+        who: &str,
         now: Timestamp,
     ) -> Result<Export, StoreError> {
-        let head = self.find_ledger_head(practice).await?;
-        let (packer, first) = Packer::begin(&pack::header(practice.as_str(), &scope, now, &head));
+        let counted = self.count_evidence(practice, about).await?;
+        self.export_counted(practice, counted, who, now).await
+    }
+
+    /// Counts what a file of evidence has to show, up to the last record there is. Records are never changed, so what
+    /// is written meanwhile makes no difference.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_evidence(
+        &self,
+        practice: &PracticeName,
+        about: &About,
+    ) -> Result<Counted, StoreError> {
+        let to = self.find_ledger_length(practice).await?;
+        let (scope, shows) = match about {
+            About::Person(person) => {
+                let shows = self.count_records_about(practice, person, to).await?;
+                (Scope::Person(person.clone()), shows)
+            }
+            About::Time(from, until) => {
+                let period = self.find_period(practice, (*from, *until), to).await?;
+                let scope = Scope::Period(period);
+                let shows = self.count_records_shown(practice, &scope, to).await?;
+                (scope, shows)
+            }
+        };
+        Ok(Counted {
+            pack: uuid::Uuid::now_v7().to_string(),
+            scope,
+            to,
+            shows,
+        })
+    }
+
+    /// Begins the file of which this was counted.
+    ///
+    /// # Errors
+    /// When the database does not answer, or cannot be written.
+    pub async fn export_counted(
+        &self,
+        practice: &PracticeName,
+        counted: Counted,
+        who: &str,
+        now: Timestamp,
+    ) -> Result<Export, StoreError> {
+        let mut tx = self.begin(practice, now).await?;
+        tx.record(counted.note(who, now));
+        tx.commit().await?;
+        let head = self.find_note(practice, &counted).await?;
+        let header = pack::header(practice.as_str(), &counted, now, &head);
+        let (packer, first) = Packer::begin(&header);
         Ok(Export {
             store: self.clone(),
             practice: practice.clone(),
-            scope,
+            scope: counted.scope,
             last: head.0,
             at: 0,
             shown: 0,
@@ -111,22 +169,86 @@ impl Store {
         })
     }
 
-    /// A time with whoever had a case that began in it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_period(
+    /// Where it is noted that this was counted: the sequence and hash of that record.
+    async fn find_note(
+        &self,
+        practice: &PracticeName,
+        counted: &Counted,
+    ) -> Result<(i64, String), StoreError> {
+        let statement = Statement::new(
+            "SELECT sequence, hash FROM evidence WHERE practice = $1 AND sequence > $2 AND text LIKE $3
+             ORDER BY sequence LIMIT 1",
+        )
+        .bind(practice.as_str())
+        .bind(counted.to)
+        .bind(format!("%{}%", counted.pack));
+        let row = self.row(statement).await?;
+        let row = row.ok_or_else(|| corrupt("sequence"))?;
+        Ok((row.number("sequence")?, row.text("hash")?))
+    }
+
+    /// A time with whoever had a case that began in it, as the ledger has it up to this record.
+    async fn find_period(
         &self,
         practice: &PracticeName,
         (from, to): (Timestamp, Timestamp),
+        last: i64,
     ) -> Result<Period, StoreError> {
-        let cases = self.list_cases_between(practice, (from, to)).await?;
-        Ok(Period {
+        let mut period = Period {
             from,
             to,
-            cases: cases.len(),
-            people: cases.into_iter().map(|kept| kept.case.person).collect(),
-        })
+            people: BTreeSet::new(),
+            cases: 0,
+        };
+        let statement = Statement::new(
+            r#"SELECT person, text FROM evidence WHERE practice = $1 AND sequence <= $2
+               AND text LIKE '%"what":"case.opened"%'"#,
+        )
+        .bind(practice.as_str())
+        .bind(last);
+        for row in self.rows(statement).await? {
+            let began = scope::when(&row.text("text")?);
+            if began.is_some_and(|began| period.has(began)) {
+                period.cases += 1;
+                period
+                    .people
+                    .extend(row.maybe_text("person")?.map(PersonId::from));
+            }
+        }
+        Ok(period)
+    }
+
+    async fn count_records_about(
+        &self,
+        practice: &PracticeName,
+        person: &PersonId,
+        last: i64,
+    ) -> Result<usize, StoreError> {
+        let statement = Statement::new(
+            "SELECT COUNT(*) AS shown FROM evidence WHERE practice = $1 AND person = $2 AND sequence <= $3",
+        )
+        .bind(practice.as_str())
+        .bind(person.as_str())
+        .bind(last);
+        let row = self.row(statement).await?;
+        let shown = row.ok_or_else(|| corrupt("shown"))?.number("shown")?;
+        usize::try_from(shown).map_err(|_| corrupt("shown"))
+    }
+
+    async fn count_records_shown(
+        &self,
+        practice: &PracticeName,
+        scope: &Scope,
+        last: i64,
+    ) -> Result<usize, StoreError> {
+        let (mut at, mut shown) = (0, 0);
+        while at < last {
+            let most = u32::try_from(last - at).unwrap_or(PAGE).min(PAGE);
+            let records = self.list_records_after(practice, scope, at, most).await?;
+            at = records.last().map_or(last, |last| last.sequence);
+            shown += records.iter().filter(|record| record.is_theirs).count();
+        }
+        Ok(shown)
     }
 
     /// Recomputes a practice's chain from its first record to its head. Answers how many records it has, or

@@ -198,6 +198,15 @@ async fn the_evidence_of_a_time_says_what_is_missing_and_verifies_without_anybod
     assert!(wrong.says("comes after the last one"));
     assert_eq!(file.status, StatusCode::OK);
     let proof = pack::verify(&file.text).unwrap();
+    let closings = pack::closings(&file.text);
+    let of_nina = app.person("nina").await;
+    assert!(closings.len() > 3, "{closings:?}");
+    for closing in closings {
+        assert_eq!(closing.person, of_nina.as_str());
+        // The signature came after a reading that proved it.
+        assert_eq!(closing.signed_by, None, "{closing:?}");
+        assert!(closing.is_in_time(), "{closing:?}");
+    }
     let period = proof.period.unwrap();
     assert_eq!((period.cases, proof.person), (3, None));
     assert!(file.says("change.departed") && file.says(app.person("nina").await.as_str()));

@@ -249,13 +249,17 @@ async fn whoever_is_asked_to_see_to_a_door_is_named_there_and_finds_it() {
         .unwrap();
 
     let nobody = dana.get("/calls?seen=nobody").await;
-    let assigned = dana.press(&path, &[("to", admins[0].id.as_str())]).await;
-    let cannot = dana.press(&path, &[("to", reads_only.id.as_str())]).await;
-    let unknown = dana.press(&path, &[("to", "somebody-else")]).await;
+    let assigned = dana
+        .press(&path, &[("assignee", admins[0].id.as_str())])
+        .await;
+    let cannot = dana
+        .press(&path, &[("assignee", reads_only.id.as_str())])
+        .await;
+    let unknown = dana.press(&path, &[("assignee", "somebody-else")]).await;
     let mine = dana.get("/calls?seen=me").await;
     let left = dana.get("/calls?seen=nobody").await;
     let theirs = auditor.get("/calls?seen=me").await;
-    dana.press(&path, &[("to", "")]).await;
+    dana.press(&path, &[("assignee", "")]).await;
     let taken_away = dana.get("/calls?seen=me").await;
 
     assert!(nobody.says("nina"));

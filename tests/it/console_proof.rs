@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use drawbridge::{
-    console::routes::{Needs, table},
-    policy::office::OfficeRole,
-    store::sqlite_path,
-};
+use drawbridge::{console::routes::table, policy::office::OfficeRole, store::sqlite_path};
 use drawbridge_sdk::Way;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::console_access::{a_busy_friday, address};
+use crate::console_access::a_busy_friday;
 use crate::support::{
     TestApp,
     browser::{Browser, Console, Page},
@@ -284,20 +280,6 @@ fn filled<'a>(csrf: &'a str, generation: &'a str) -> Vec<(&'a str, &'a str)> {
     ]
 }
 
-/// Where every button is that may do something.
-async fn buttons(app: &TestApp) -> Vec<String> {
-    let mut paths = Vec::new();
-    for route in table() {
-        // These write nothing that somebody typed.
-        let writes_nothing = ["/theme", "/stay", "/sign-in/connect"].contains(&route.path);
-        if route.method == Method::POST && route.needs != Needs::Nothing && !writes_nothing {
-            paths.push(address(app, &route).await);
-        }
-    }
-    assert!(paths.len() > 15, "{paths:?}");
-    paths
-}
-
 #[tokio::test]
 async fn whoever_is_to_prove_it_loses_nothing_while_the_database_is_locked() {
     let (app, console) = a_busy_friday().await;
@@ -326,35 +308,6 @@ async fn whoever_is_to_prove_it_loses_nothing_while_the_database_is_locked() {
     assert!(waits.says(NOTE));
     let after = app.store.find_ledger_length(&elm).await.unwrap();
     assert_eq!(after, before, "and none did anything");
-}
-
-#[tokio::test]
-async fn no_button_loses_what_was_typed_before_the_session_ended() {
-    let (app, console) = a_busy_friday().await;
-    app.token("elm", "entra").await;
-    let browser = app.sign_in(&console, OfficeRole::Owner).await;
-    let generation = app.door("nina", "ehr").await.generation.to_string();
-    let csrf = browser.csrf().await;
-    let paths = buttons(&app).await;
-
-    app.clock.advance(16 * MINUTE);
-    let fields = filled(&csrf, &generation);
-    let mut places = Vec::new();
-    for path in &paths {
-        let page = browser.post(path, &fields).await;
-
-        assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{path}");
-        assert!(page.says(NOTE), "{path}");
-        places.push(place(&page));
-    }
-    let link = app.link("elm", "Dana the owner", OfficeRole::Owner).await;
-    browser.post("/sign-in", &[("link", &link)]).await;
-
-    for (path, place) in paths.iter().zip(places) {
-        let waits = browser.get(&place).await;
-        assert!(waits.says(NOTE), "{path}");
-        assert!(waits.says(&format!("action=\"{path}\"")), "{path}");
-    }
 }
 
 #[tokio::test]

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use drawbridge::{clock::Clock as _, config::Oidc, policy::office::OfficeRole};
+use drawbridge::{clock::Clock as _, config::Oidc, policy::office::OfficeRole, store::sqlite_path};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::{
     TestApp,
     browser::{Browser, Console, Page},
+    forms,
     oidc::{Signed, StandIn},
 };
 
@@ -169,6 +170,8 @@ async fn a_token_that_is_not_for_this_sign_in_lets_nobody_in() {
         ));
     }
     provider.tells_the_truth();
+    // So many in a minute are all that one network may have.
+    app.clock.advance(Duration::from_secs(4));
     let honest = console.browser();
     provider.sign_in(&honest, "").await;
 
@@ -452,15 +455,22 @@ async fn whoever_works_for_several_practices_says_which() {
         .browser()
         .post("/sign-in/choose", &[("admin", at_oak)])
         .await;
-    let nobody = browser.post("/sign-in/choose", &[("admin", "a")]).await;
-    provider.sign_in(&browser, "").await;
-    let chosen = browser.post("/sign-in/choose", &[("admin", at_oak)]).await;
+    let about = asked.field("vouched");
+    let typed = [("vouched", about.as_str()), ("admin", "a")];
+    let nobody = browser.post("/sign-in/choose", &typed).await;
+    let asked_again = provider.sign_in(&browser, "").await;
+    let about_before = [typed[0], ("admin", at_oak)];
+    let before_last = browser.post("/sign-in/choose", &about_before).await;
+    let about = asked_again.field("vouched");
+    let typed = [("vouched", about.as_str()), ("admin", at_oak)];
+    let chosen = browser.post("/sign-in/choose", &typed).await;
 
     assert_eq!(asked.status, StatusCode::OK);
     assert!(asked.says("Which practice?") && asked.says("as operator"));
     assert!(before.is_empty());
     assert!(is_refused(&elsewhere, StatusCode::BAD_REQUEST));
     assert!(is_refused(&nobody, StatusCode::FORBIDDEN));
+    assert!(is_refused(&before_last, StatusCode::BAD_REQUEST));
     assert_eq!(chosen.status, StatusCode::SEE_OTHER, "{}", chosen.text);
     assert!(browser.get("/").await.says("oak"));
 }
@@ -525,6 +535,118 @@ async fn a_provider_sends_neither_the_bridge_nor_anybody_where_they_must_not_go(
     }
 }
 
+/// Presses the button of a page that shows whom the provider vouched for.
+async fn connect(browser: &Browser, page: &Page) -> Page {
+    let about = page.field("vouched");
+    let fields = [("vouched", about.as_str())];
+    browser.press("/sign-in/connect", &fields).await
+}
+
+#[tokio::test]
+async fn a_page_connects_nobody_but_whom_it_shows() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("elm", "Twice", OfficeRole::Admin, "twice@elm.example")
+        .await;
+    app.let_in("oak", "Twice", OfficeRole::Admin, "twice@elm.example")
+        .await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+
+    provider.is_used_by_claims(json!({"sub": "p-1"}));
+    let first = provider.sign_in(&priya, "for=connecting").await;
+    // In another window of the same browser somebody else signs in at the provider.
+    provider.is_used_by_claims(json!({"sub": "stranger"}));
+    let second = provider.sign_in(&priya, "for=connecting").await;
+    let of_the_first = connect(&priya, &first).await;
+    let without = priya.press("/sign-in/connect", &[]).await;
+    provider.is_used_by("t-1", "twice@elm.example");
+    let choosing = provider.sign_in(&priya, "").await;
+    let for_choosing = connect(&priya, &choosing).await;
+    let connected = said(&app, "admin.connected").await;
+    provider.is_used_by_claims(json!({"sub": "p-1"}));
+    let third = provider.sign_in(&priya, "for=connecting").await;
+    let of_the_third = connect(&priya, &third).await;
+
+    assert!(first.says("p-1") && second.says("stranger"));
+    assert!(choosing.says("Which practice?"), "{}", choosing.text);
+    for refused in [of_the_first, without, for_choosing] {
+        assert!(is_refused(&refused, StatusCode::BAD_REQUEST));
+        assert!(refused.says("another sign-in"), "{}", refused.text);
+    }
+    assert_eq!(connected, 0);
+    assert_eq!(of_the_third.header("location"), "/?said=connected");
+    assert_eq!(said(&app, "admin.connected").await, 1);
+}
+
+#[tokio::test]
+async fn codes_that_somebody_makes_up_are_exchanged_twenty_times_a_minute_and_stop_nobody() {
+    let (app, console, provider) = with_provider().await;
+    for _ in 0..30 {
+        provider.sign_in(&console.browser(), "").await;
+    }
+    let before = provider.exchanged();
+
+    let mut answers = Vec::new();
+    for number in 0..40 {
+        let guesser = console.browser();
+        provider.sign_in_there(&guesser, "").await;
+        let state = provider.asked()["state"].clone();
+        let path = format!("/sign-in/back?code=made-up-{number}&state={state}");
+        answers.push(guesser.get(&path).await);
+    }
+    let asked = provider.exchanged() - before;
+    app.clock.advance(Duration::from_secs(4));
+    let dana = console.browser();
+    provider.sign_in(&dana, "").await;
+
+    assert_eq!(before, 30, "whoever is vouched for counts for nothing");
+    assert_eq!(asked, 20);
+    let last = answers.last().unwrap();
+    assert!(is_refused(last, StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(last.header("retry-after"), "4");
+    assert!(last.says("one-time link"));
+    assert!(is_in(&dana).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_locked_nobody_on_the_way_in_begins_again() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("oak", "Dana R.", OfficeRole::Operator, DANA)
+        .await;
+    let admins = app.store.list_admins(&"oak".into()).await.unwrap();
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    let dana = console.browser();
+    let choosing = provider.sign_in(&dana, "").await;
+    provider.is_used_by_claims(json!({"sub": "p-1"}));
+    let connecting = provider.sign_in(&priya, "for=connecting").await;
+    let url = app.settings.database_url().unwrap();
+    let other = rusqlite::Connection::open(sqlite_path(&url).unwrap()).unwrap();
+    let about = choosing.field("vouched");
+    let typed = [
+        ("vouched", about.as_str()),
+        ("admin", admins[0].id.as_str()),
+    ];
+
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let chosen = dana.post("/sign-in/choose", &typed).await;
+    let connected = connect(&priya, &connecting).await;
+    other.execute_batch("ROLLBACK").unwrap();
+
+    for (browser, path, page) in [
+        (&dana, "/sign-in/choose", chosen),
+        (&priya, "/sign-in/connect", connected),
+    ] {
+        assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        let form = forms::read(&page.text);
+        let form = form.iter().find(|form| form.action == path).unwrap();
+        let fields = form.fields.iter();
+        let fields: Vec<(&str, &str)> = fields
+            .map(|field| (field.name.as_str(), field.value.as_str()))
+            .collect();
+        let again = browser.post(path, &fields).await;
+        assert_eq!(again.status, StatusCode::SEE_OTHER, "{}", again.text);
+    }
+}
+
 #[tokio::test]
 async fn whoever_has_no_address_here_connects_their_provider_by_hand() {
     let (app, console, provider) = with_provider().await;
@@ -533,12 +655,12 @@ async fn whoever_has_no_address_here_connects_their_provider_by_hand() {
 
     let asked = provider.sign_in(&priya, "for=connecting").await;
     let not_theirs = console.browser().post("/sign-in/connect", &[]).await;
-    let connected = priya.press("/sign-in/connect", &[]).await;
+    let connected = connect(&priya, &asked).await;
     let elsewhere = console.browser();
     provider.sign_in(&elsewhere, "").await;
     let other = app.sign_in(&console, OfficeRole::Auditor).await;
-    provider.sign_in(&other, "for=connecting").await;
-    let taken = other.press("/sign-in/connect", &[]).await;
+    let asked_too = provider.sign_in(&other, "for=connecting").await;
+    let taken = connect(&other, &asked_too).await;
 
     assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
     assert!(asked.says("p-1") && asked.says("Dana the admin"));

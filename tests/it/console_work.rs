@@ -146,7 +146,7 @@ async fn a_signature_that_is_not_enough_comes_back_with_all_that_was_typed() {
             typed("2026-11-21T17:00", "tried her login"),
             "later than now",
         ),
-        (typed("tomorrow", "tried her login"), "when it was done"),
+        (typed("tomorrow", "tried her login"), "Write a time as 2026"),
         (
             typed("2026-11-20T17:00", "tried her login"),
             "The system itself says otherwise",

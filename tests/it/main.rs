@@ -16,6 +16,7 @@ mod canaille_signs_in;
 mod case_clock;
 mod console_access;
 mod console_evidence;
+mod console_forms;
 mod console_inbox;
 mod console_proof;
 mod console_sign_in;

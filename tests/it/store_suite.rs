@@ -8,10 +8,10 @@ mod together;
 use std::time::Duration;
 
 use drawbridge::{
-    clock::Clock as _,
+    clock::{self, Clock as _},
     door::Wanted,
     events::{self, Addressee},
-    evidence::{Entry, Scope, pack},
+    evidence::{About, Entry, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
     people::Change,
@@ -93,6 +93,7 @@ suite!(
     what_was_not_committed_was_never_written,
     evidence_is_append_only,
     an_export_of_one_person_verifies_and_hides_the_others,
+    evidence_taken_while_cases_open_verifies_as_of_when_it_was_counted,
     pages_follow_the_order_of_creation,
     the_database_finds_what_the_filter_says,
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
@@ -254,17 +255,48 @@ async fn an_export_of_one_person_verifies_and_hides_the_others(app: &TestApp) {
     app.run_due().await;
     let nina = app.person("nina").await;
 
-    let records = app.store.list_records(&app.practice(), None).await.unwrap();
-    let (practice, scope) = (app.practice(), Scope::Person(nina));
-    let export = app.store.export(&practice, scope, app.clock.now()).await;
+    let practice = app.practice();
+    let (about, now) = (About::Person(nina), app.clock.now());
+    let export = app.store.export(&practice, &about, "cli:dana", now).await;
     let text = export.unwrap().whole().await.unwrap();
     let proof = pack::verify(&text).unwrap();
-    let checked = app.store.check_chain(&app.practice()).await.unwrap();
+    let records = app.store.list_records(&practice, None).await.unwrap();
+    let checked = app.store.check_chain(&practice).await.unwrap();
 
     assert_eq!(proof.links, records.len());
     assert_eq!(checked, Ok(i64::try_from(records.len()).unwrap()));
     assert!(proof.records < proof.links);
     assert!(text.contains("nina") && !text.contains("omar"));
+    assert!(text.contains("evidence.exported") && text.contains("cli:dana"));
+}
+
+async fn evidence_taken_while_cases_open_verifies_as_of_when_it_was_counted(app: &TestApp) {
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    app.run_due().await;
+    let (practice, now) = (app.practice(), app.clock.now());
+    let day = Duration::from_secs(86_400);
+    let of_the_day = About::Time(clock::before(now, day), clock::after(now, day));
+    let of_nina = About::Person(app.person("nina").await);
+
+    for (about, cases) in [(of_the_day, Some(2)), (of_nina, None)] {
+        let counted = app.store.count_evidence(&practice, &about).await.unwrap();
+        let to = counted.to;
+        // Meanwhile somebody comes, and Nina comes back: both open a case.
+        app.hire(&format!("omar{}", cases.is_some()), "Billing")
+            .await;
+        app.set_active(&nina, cases.is_some()).await;
+        let export = app
+            .store
+            .export_counted(&practice, counted, "cli:dana", now);
+        let text = export.await.unwrap().whole().await.unwrap();
+        let proof = pack::verify(&text).unwrap();
+
+        assert_eq!(proof.whole_to, Some(to));
+        assert_eq!(proof.period.map(|span| span.cases), cases);
+        assert!(usize::try_from(to).unwrap() + 1 < proof.links, "{about:?}");
+    }
 }
 
 async fn pages_follow_the_order_of_creation(app: &TestApp) {
@@ -428,7 +460,7 @@ async fn an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out(app: 
 
     let claimed = app.store.claim_events(now, lease).await.unwrap();
     let meanwhile = app.store.claim_events(now, lease).await.unwrap();
-    let later = drawbridge::clock::after(now, lease);
+    let later = clock::after(now, lease);
     app.store
         .postpone_event(&claimed[0], later, "busy")
         .await

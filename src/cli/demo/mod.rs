@@ -20,7 +20,7 @@ use crate::{
     config::Settings,
     console::admins,
     door::Door,
-    evidence::{Scope, pack},
+    evidence::{About, pack},
     ids::{PersonId, PracticeName},
     intake::human,
     listener,
@@ -193,8 +193,9 @@ async fn wait_for(
 async fn evidence(bridge: &Bridge, practice: &PracticeName, folder: &Path) -> Result<(), CliError> {
     let nina = person(bridge, practice, play::LEAVER).await?;
     let now = SystemClock.now();
-    let export = bridge.store.export(practice, Scope::Person(nina), now);
-    let text = export.await?.whole().await?;
+    let (about, who) = (About::Person(nina), caller(practice).actor);
+    let export = bridge.store.export(practice, &about, &who, now).await?;
+    let text = export.whole().await?;
     let proof = pack::verify(&text).map_err(|broken| CliError::Integrity(broken.to_string()))?;
     let file = folder.join("nina.jsonl");
     std::fs::write(&file, text).map_err(problem("cannot write the evidence"))?;

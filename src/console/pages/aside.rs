@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::{Extension, extract::Path, http::StatusCode, response::Response};
+use axum::{Extension, extract::Path, response::Response};
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 
 use super::{
     super::{
-        admit::Visit,
-        frame::{Frame, page, see_other},
+        admit::{Fields, Visit},
+        frame::{self, Frame, see_other},
+        kept::ASSIGNEE,
         trouble::{Answer, Happened},
         words,
     },
     DoorView,
     door::{find, place_of},
-    saying,
+    saying, typed,
 };
 use crate::{
     door::{
@@ -63,6 +64,16 @@ struct Typed {
 }
 
 impl Typed {
+    fn read(form: &Fields) -> Self {
+        let field = |name: &str| form.get(name).to_owned();
+        Self {
+            kind: field("kind"),
+            reason: field("reason"),
+            signer: field("signer"),
+            until: field("until"),
+        }
+    }
+
     /// What was typed where this kind is asked for.
     fn reason_of(&self, kind: &str) -> &str {
         if self.kind == kind { &self.reason } else { "" }
@@ -103,11 +114,6 @@ async fn form(
     let assignees = store.find_assignees(&practice.name, &[door]).await?;
     let assignee = assignees.get(&door.id).cloned().unwrap_or_default();
     let admins = store.list_admins(&practice.name).await?;
-    let status = if problem.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
-    };
     // The last day on which a whole day is left of the longest time.
     let most_days = LONGEST.as_secs() / 86_400;
     let template = DoorPage {
@@ -127,7 +133,7 @@ async fn form(
         typed,
         last_day: day(visit.now, i64::try_from(most_days).unwrap_or(1) - 1, visit),
         most_days,
-        zone: practice.zone.iana_name().unwrap_or("UTC").to_owned(),
+        zone: practice.zone_name(),
         problem,
         may_work: visit.may(Action::WorkCases),
         may_set_aside: visit.may(Action::SetAside),
@@ -136,7 +142,7 @@ async fn form(
         door: DoorView::new(door, visit),
         generation,
     };
-    Ok(page(status, &template))
+    Ok(frame::form(&template.problem, &template))
 }
 
 /// Has somebody see to it.
@@ -146,7 +152,7 @@ pub(in super::super) async fn assign(
 ) -> Result<Response, Happened> {
     let door = find(&visit, &door).await?;
     let store = &visit.office.store;
-    let to = AdminId::from(visit.form.get("to"));
+    let to = AdminId::from(visit.form.get(ASSIGNEE));
     let admins = store.list_admins(&visit.practice().name).await?;
     let admin = admins.iter().find(|admin| admin.id == to);
     if admin.is_none() && !to.as_str().is_empty() {
@@ -170,14 +176,7 @@ pub(in super::super) async fn put_aside(
     Path(door): Path<String>,
 ) -> Answer {
     let door = find(&visit, &door).await?;
-    let field = |name: &str| visit.form.get(name).to_owned();
-    let typed = Typed {
-        kind: field("kind"),
-        reason: field("reason"),
-        signer: field("signer"),
-        until: field("until"),
-    };
-    let generation = visit.form.get("generation").parse().unwrap_or_default();
+    let (typed, generation) = (Typed::read(&visit.form), typed::generation(&visit));
     let signed = match check(&typed, &visit) {
         Ok(signed) => signed,
         Err(problem) => return form(&visit, &door, generation, typed, problem).await,

@@ -188,12 +188,7 @@ pub(in super::super) async fn show(
         has_ended: kept.ended.is_some(),
         ended_typed: typed(kept.ended).unwrap_or_default(),
         confirmed_typed: typed(kept.confirmed).unwrap_or_default(),
-        zone: visit
-            .practice()
-            .zone
-            .iana_name()
-            .unwrap_or("UTC")
-            .to_owned(),
+        zone: visit.practice().zone_name(),
     }))
 }
 

@@ -6,20 +6,20 @@ use askama::Template;
 use axum::{
     Extension,
     extract::Path,
-    http::{StatusCode, header},
+    http::header,
     response::{IntoResponse as _, Response},
 };
-use jiff::{Timestamp, civil::DateTime};
+use jiff::Timestamp;
 
 use super::{
     super::{
-        admit::Visit,
+        admit::{Fields, Visit},
         download::disposition,
-        frame::{Frame, page, see_other},
-        trouble::{Answer, Happened},
+        frame::{self, Frame, see_other},
+        trouble::{self, Answer, Happened},
         words,
     },
-    DoorView, back, saying,
+    DoorView, back, saying, typed,
 };
 use crate::{
     door::Door,
@@ -52,6 +52,18 @@ struct Typed {
     done: String,
     how: String,
     note: String,
+}
+
+impl Typed {
+    fn read(form: &Fields) -> Self {
+        let field = |name: &str| form.get(name).to_owned();
+        Self {
+            by: field("by"),
+            done: field("done"),
+            how: field("how"),
+            note: field("note"),
+        }
+    }
 }
 
 pub(super) async fn find(visit: &Visit, door: &str) -> Result<Door, Happened> {
@@ -89,10 +101,9 @@ pub(in super::super) async fn ask(
     Path(door): Path<String>,
 ) -> Answer {
     let door = find(&visit, &door).await?;
-    let now = visit.now.to_zoned(visit.practice().zone.clone());
     let typed = Typed {
         by: visit.signed_in().session.admin.name.clone(),
-        done: now.strftime("%Y-%m-%dT%H:%M").to_string(),
+        done: typed::field(&visit, visit.now),
         how: String::new(),
         note: String::new(),
     };
@@ -110,11 +121,6 @@ async fn form(
     let face = store
         .find_face(&visit.practice().name, &door.person)
         .await?;
-    let status = if problem.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::UNPROCESSABLE_ENTITY
-    };
     let template = ByHand {
         frame: Frame::of(visit, "I did it by hand").await,
         name: super::name_of(face.as_ref(), &door.person),
@@ -125,15 +131,10 @@ async fn form(
         done: typed.done,
         how: typed.how,
         note: typed.note,
-        zone: visit
-            .practice()
-            .zone
-            .iana_name()
-            .unwrap_or("UTC")
-            .to_owned(),
+        zone: visit.practice().zone_name(),
         problem,
     };
-    Ok(page(status, &template))
+    Ok(frame::form(&template.problem, &template))
 }
 
 /// Signs.
@@ -142,14 +143,7 @@ pub(in super::super) async fn sign(
     Path(door): Path<String>,
 ) -> Answer {
     let door = find(&visit, &door).await?;
-    let field = |name: &str| visit.form.get(name).to_owned();
-    let typed = Typed {
-        by: field("by"),
-        done: field("done"),
-        how: field("how"),
-        note: field("note"),
-    };
-    let generation = visit.form.get("generation").parse().unwrap_or_default();
+    let (typed, generation) = (Typed::read(&visit.form), typed::generation(&visit));
     // A browser gives a file only once: whoever has to send the form again chooses it again.
     let problem_of = |problem: String| match &visit.file {
         Some(Ok(_)) => format!("{problem} Choose the file again, too."),
@@ -195,15 +189,7 @@ fn check(typed: &Typed, visit: &Visit) -> Result<Timestamp, String> {
     if typed.how.chars().count() < 5 {
         return Err("Write how it was checked: an auditor may ask. For example: tried the card at the side door.".to_owned());
     }
-    let local: DateTime = typed
-        .done
-        .parse()
-        .map_err(|_| "Write when it was done, as 2026-11-20T17:10.".to_owned())?;
-    let zone = visit.practice().zone.clone();
-    let done = local
-        .to_zoned(zone)
-        .map_err(|_| "There is no such time in the practice's time zone.".to_owned())?
-        .timestamp();
+    let done = typed::time(visit, &typed.done).map_err(|why| trouble::sentence(&why))?;
     if done > visit.now {
         return Err("It cannot have been done later than now.".to_owned());
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use askama::Template;
 use axum::{Extension, response::Response};
 use jiff::{Timestamp, ToSpan as _, civil::Date};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
@@ -22,9 +22,8 @@ use super::{
 use crate::{
     cases::period::{self, Gap, GapKind, Outcome, Review},
     clock,
-    evidence::{Scope, scope},
+    evidence::{About, scope},
     ids::PersonId,
-    intake::human,
     policy::office::Action,
     store::{StoreError, cases::KeptCase, faces::Face},
 };
@@ -265,13 +264,9 @@ pub(in super::super) async fn export(
     let store = &visit.office.store;
     let practice = &visit.practice().name;
     let (from, to) = days.span;
-    let detail = json!({"from": clock::to_text(from), "to": clock::to_text(to)});
-    let what = ("evidence.exported", None, None);
-    human::note(store, &visit.caller(), what, detail, visit.now).await?;
-    let period = store.find_period(practice, days.span).await?;
-    let export = store
-        .export(practice, Scope::Period(period), visit.now)
-        .await?;
+    let about = About::Time(from, to);
+    let who = visit.caller().actor;
+    let export = store.export(practice, &about, &who, visit.now).await?;
     let name = format!("evidence-{practice}-{}-to-{}.jsonl", days.first, days.last);
     download::evidence(export, &name).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, extract::Path, response::Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     super::{
@@ -20,9 +20,9 @@ use super::{
 use crate::{
     clock,
     door::Door,
-    evidence::Scope,
+    evidence::About,
     ids::{PersonId, SystemName},
-    intake::{departures::Said, human},
+    intake::departures::Said,
     policy::office::Action,
     store::faces::Face,
 };
@@ -178,12 +178,7 @@ pub(in super::super) async fn ask_to_depart(
             .collect(),
         has_left: face.departed_at.is_some(),
         leaves: later::find(&visit, &person).await?,
-        zone: visit
-            .practice()
-            .zone
-            .iana_name()
-            .unwrap_or("UTC")
-            .to_owned(),
+        zone: visit.practice().zone_name(),
         hold_for: apart(
             visit.now,
             clock::after(visit.now, visit.practice().hold_for),
@@ -226,12 +221,10 @@ pub(in super::super) async fn export(
 ) -> Answer {
     let (person, face) = find(&visit, &person).await?;
     let store = &visit.office.store;
-    let caller = visit.caller();
-    let what = ("evidence.exported", Some(person.clone()), None);
-    human::note(store, &caller, what, json!({}), visit.now).await?;
-    let scope = Scope::Person(person);
     let practice = &visit.practice().name;
-    let export = store.export(practice, scope, visit.now).await?;
+    let about = About::Person(person);
+    let who = visit.caller().actor;
+    let export = store.export(practice, &about, &who, visit.now).await?;
     let name: String = face.user_name.chars().take(60).collect();
     download::evidence(export, &format!("evidence-{name}.jsonl")).await
 }

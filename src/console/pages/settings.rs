@@ -103,7 +103,7 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
         may_make_tokens: visit.may(Action::ManageTokens),
         may_manage_admins: visit.may(Action::ManageAdmins),
         close_within: format!("{} minutes", practice.close_within.as_secs() / 60),
-        zone: practice.zone.iana_name().unwrap_or("UTC").to_owned(),
+        zone: practice.zone_name(),
         asked,
     })
 }

@@ -23,6 +23,11 @@ pub(super) fn maybe_time(visit: &Visit, typed: &str) -> Result<Option<Timestamp>
     }
 }
 
+/// Which wish for a door the form was made for.
+pub(super) fn generation(visit: &Visit) -> i64 {
+    visit.form.get("generation").parse().unwrap_or_default()
+}
+
 /// A time as a field takes it.
 pub(super) fn field(visit: &Visit, at: Timestamp) -> String {
     let local = at.to_zoned(visit.practice().zone.clone());

@@ -2,6 +2,7 @@
 
 pub mod browser;
 pub mod fake;
+pub mod forms;
 pub mod oidc;
 pub mod post;
 pub mod provider;

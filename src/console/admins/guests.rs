@@ -1,40 +1,26 @@
-//! Who works in the console: inviting somebody, letting them in by their link or their identity provider,
-//! sending them away.
-//!
-//! A link is good for one sign-in within 15 minutes. Whoever can run `drawbridge` on the server can make
-//! one, so nobody is locked out when the identity provider is down.
-
-use std::time::Duration;
+//! Who may come in, and as what.
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
 
+use super::{LINK_WORKS_FOR, record};
 use crate::{
     bearer::{Bearer, Kind},
     clock,
-    evidence::Entry,
-    ids::{AdminId, PracticeName},
+    ids::AdminId,
     intake::Caller,
-    oidc::Identity,
     policy::office::OfficeRole,
     store::{
         Store, StoreError, WriteTx,
-        admins::{Admin, Invitation, Session},
+        admins::{Admin, Invitation},
     },
 };
-
-/// How long a link works.
-pub const LINK_WORKS_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Longest name that is taken.
 const NAME_LETTERS: usize = 100;
 
 /// Longest address that is taken.
 const EMAIL_LETTERS: usize = 254;
-
-/// How long what is over is still kept: sessions, links, forms that nobody sent again.
-const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
 
 /// Somebody who shall be let in.
 #[derive(Debug, Clone, Copy)]
@@ -60,16 +46,16 @@ impl<'a> From<(&'a str, OfficeRole)> for Guest<'a> {
 
 /// A link, as it is shown once.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in super::super) struct Link {
     /// Whom it lets in.
-    pub(super) admin: Admin,
+    pub(in super::super) admin: Admin,
     /// The secret part of it.
-    pub(super) secret: String,
+    pub(in super::super) secret: String,
 }
 
 /// Why nobody was invited.
 #[derive(Debug)]
-pub(super) enum NotInvited {
+pub(in super::super) enum NotInvited {
     /// Somebody of this name may come in already: are they meant?
     Known(Admin),
     /// A rule says no; the text says why.
@@ -78,12 +64,12 @@ pub(super) enum NotInvited {
 
 /// What somebody in the console asks for.
 #[derive(Debug)]
-pub(super) struct Wish<'a> {
-    pub(super) guest: Guest<'a>,
+pub(in super::super) struct Wish<'a> {
+    pub(in super::super) guest: Guest<'a>,
     /// Whether somebody of this name who is known is meant, whatever role they have now.
-    pub(super) is_known: bool,
+    pub(in super::super) is_known: bool,
     /// Who asks.
-    pub(super) by: &'a AdminId,
+    pub(in super::super) by: &'a AdminId,
 }
 
 /// Makes a link for somebody, who is let in newly, or again, with this role. Answers the secret part of the
@@ -118,7 +104,7 @@ pub async fn invite(
 ///
 /// # Errors
 /// When the archive cannot be written.
-pub(super) async fn invite_by_name(
+pub(in super::super) async fn invite_by_name(
     store: &Store,
     caller: &Caller,
     wish: Wish<'_>,
@@ -154,7 +140,7 @@ pub(super) async fn invite_by_name(
 ///
 /// # Errors
 /// When the archive cannot be written.
-pub(super) async fn renew_link(
+pub(in super::super) async fn renew_link(
     store: &Store,
     caller: &Caller,
     id: &AdminId,
@@ -312,206 +298,4 @@ async fn send_away(mut tx: WriteTx, caller: &Caller, admin: &Admin) -> Result<()
     tx.remove_admin(&admin.id);
     record(&mut tx, &caller.actor, "admin.removed", admin);
     tx.commit().await
-}
-
-/// The link somebody holds, while it is good.
-///
-/// # Errors
-/// When the archive does not answer.
-pub(super) async fn find_link(
-    store: &Store,
-    text: &str,
-    now: Timestamp,
-) -> Result<Option<Invitation>, StoreError> {
-    let Some(link) = Bearer::parse(Kind::Invitation, text) else {
-        return Ok(None);
-    };
-    let found = store.find_invitation(link.id()).await?;
-    Ok(found.filter(|found| link.has_hash(&found.hash) && !found.is_used && found.expires > now))
-}
-
-/// What somebody shows to be let in.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Shown<'a> {
-    /// A link that is good for once.
-    Link(&'a Invitation),
-    /// The word of an identity provider.
-    Identity(&'a Identity),
-}
-
-/// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
-/// shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
-/// knows them by another name.
-///
-/// # Errors
-/// When the archive cannot be written: a link is good still.
-pub(super) async fn sign_in(
-    store: &Store,
-    admin: &Admin,
-    shown: Shown<'_>,
-    before: Option<&Session>,
-    now: Timestamp,
-) -> Result<Option<Bearer>, StoreError> {
-    let Ok(held) = Bearer::generate(Kind::Session) else {
-        return Err(StoreError::Unavailable(
-            "this machine has no randomness to give".to_owned(),
-        ));
-    };
-    if let Some(before) = before {
-        sign_out(store, before, now).await?;
-    }
-    let mut tx = store.begin(&admin.practice, now).await?;
-    // Whoever left the practice is let in by a person only, who made a link since.
-    let left = tx.find_when_admin_left(admin).await?;
-    let (is_good, proved, by) = match shown {
-        Shown::Link(link) => {
-            let made = clock::before(link.expires, LINK_WORKS_FOR);
-            let is_good = left.is_none_or(|left| made >= left);
-            (
-                is_good && tx.use_invitation(&link.id).await?,
-                Some(now),
-                "link",
-            )
-        }
-        Shown::Identity(identity) => {
-            let is_good = left.is_none()
-                && tx.find_admin_by_id(&admin.id).await?.is_some()
-                && is_known_as(&mut tx, admin, identity).await?;
-            (is_good, identity.proved.map(|at| at.min(now)), "provider")
-        }
-    };
-    if !is_good {
-        return Ok(None);
-    }
-    // Whoever comes in sweeps: what is over grows no longer than a day.
-    tx.forget_sign_ins(clock::before(now, KEPT_FOR));
-    tx.record_session(&Session {
-        id: held.id().to_owned(),
-        hash: held.hash(),
-        admin: admin.clone(),
-        began: now,
-        last_active: now,
-        proved,
-    });
-    let how = json!({"by": by});
-    record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
-    tx.commit().await?;
-    Ok(Some(held))
-}
-
-/// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
-async fn is_known_as(
-    tx: &mut WriteTx,
-    admin: &Admin,
-    identity: &Identity,
-) -> Result<bool, StoreError> {
-    match tx.find_subject_at(&admin.id, &identity.issuer).await? {
-        // An address that was given to somebody else lets nobody in.
-        Some(known) => Ok(known == identity.subject),
-        None => {
-            tx.record_identity(&admin.id, &identity.issuer, &identity.subject);
-            let detail = json!({"issuer": identity.issuer, "by": "email"});
-            record_with(tx, &actor(admin), "admin.connected", admin, detail);
-            Ok(true)
-        }
-    }
-}
-
-/// Notes that whoever is signed in just proved who they are. Answers whether that was them.
-///
-/// # Errors
-/// When the archive cannot be written.
-pub(super) async fn prove(
-    store: &Store,
-    session: &Session,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let admin = &session.admin;
-    let mut tx = store.begin(&admin.practice, now).await?;
-    if !is_known_as(&mut tx, admin, identity).await? {
-        return Ok(false);
-    }
-    tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
-    let how = json!({"by": "provider"});
-    record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
-    tx.commit().await?;
-    Ok(true)
-}
-
-/// Has an identity provider vouch for somebody from now on. The inner error says, for a person, why not.
-///
-/// # Errors
-/// When the archive cannot be written.
-pub(super) async fn connect(
-    store: &Store,
-    admin: &Admin,
-    identity: &Identity,
-    now: Timestamp,
-) -> Result<Result<(), String>, StoreError> {
-    let Identity {
-        issuer, subject, ..
-    } = identity;
-    let mut tx = store.begin(&admin.practice, now).await?;
-    let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
-    if vouched_for.is_some_and(|other| other != admin.id) {
-        return Ok(Err(
-            "the identity provider vouches for somebody else here by this name: sign in there as yourself".to_owned(),
-        ));
-    }
-    tx.record_identity(&admin.id, issuer, subject);
-    let detail = json!({"issuer": issuer, "by": "hand"});
-    record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
-    tx.commit().await?;
-    Ok(Ok(()))
-}
-
-/// Ends a session.
-///
-/// # Errors
-/// When the archive cannot be written.
-pub(super) async fn sign_out(
-    store: &Store,
-    session: &Session,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let admin = &session.admin;
-    let mut tx = store.begin(&admin.practice, now).await?;
-    tx.end_session(&session.id);
-    record(&mut tx, &actor(admin), "admin.signed_out", admin);
-    tx.commit().await
-}
-
-/// An admin as evidence names them.
-pub(super) fn actor(admin: &Admin) -> String {
-    format!("admin:{}", admin.name)
-}
-
-/// Whoever signed in, as the one who asks for a change.
-pub(super) fn caller(practice: &PracticeName, admin: &Admin) -> Caller {
-    Caller {
-        practice: practice.clone(),
-        actor: actor(admin),
-        request_id: uuid::Uuid::now_v7().to_string(),
-    }
-}
-
-fn record(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin) {
-    record_with(tx, who, what, admin, json!({}));
-}
-
-fn record_with(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin, more: Value) {
-    let mut detail = json!({"admin": admin.id, "name": admin.name, "role": admin.role.as_str()});
-    if let (Some(detail), Value::Object(more)) = (detail.as_object_mut(), more) {
-        detail.extend(more);
-    }
-    let entry = Entry {
-        at: tx.now(),
-        who: who.to_owned(),
-        what,
-        person: None,
-        system: None,
-        detail: detail.as_object().cloned().unwrap_or_default(),
-    };
-    tx.record(entry);
 }

@@ -1,0 +1,188 @@
+//! Coming in by a link or an identity provider, proving anew who one is, and going.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{LINK_WORKS_FOR, actor, record, record_with};
+use crate::{
+    bearer::{Bearer, Kind},
+    clock,
+    oidc::Identity,
+    store::{
+        Store, StoreError, WriteTx,
+        admins::{Admin, Invitation, Session},
+    },
+};
+
+/// How long what is over is still kept: sessions, links, forms that nobody sent again.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
+
+/// The link somebody holds, while it is good.
+///
+/// # Errors
+/// When the archive does not answer.
+pub(in super::super) async fn find_link(
+    store: &Store,
+    text: &str,
+    now: Timestamp,
+) -> Result<Option<Invitation>, StoreError> {
+    let Some(link) = Bearer::parse(Kind::Invitation, text) else {
+        return Ok(None);
+    };
+    let found = store.find_invitation(link.id()).await?;
+    Ok(found.filter(|found| link.has_hash(&found.hash) && !found.is_used && found.expires > now))
+}
+
+/// What somebody shows to be let in.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) enum Shown<'a> {
+    /// A link that is good for once.
+    Link(&'a Invitation),
+    /// The word of an identity provider.
+    Identity(&'a Identity),
+}
+
+/// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
+/// shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
+/// knows them by another name.
+///
+/// # Errors
+/// When the archive cannot be written: a link is good still.
+pub(in super::super) async fn sign_in(
+    store: &Store,
+    admin: &Admin,
+    shown: Shown<'_>,
+    before: Option<&Session>,
+    now: Timestamp,
+) -> Result<Option<Bearer>, StoreError> {
+    let Ok(held) = Bearer::generate(Kind::Session) else {
+        return Err(StoreError::Unavailable(
+            "this machine has no randomness to give".to_owned(),
+        ));
+    };
+    if let Some(before) = before {
+        sign_out(store, before, now).await?;
+    }
+    let mut tx = store.begin(&admin.practice, now).await?;
+    // Whoever left the practice is let in by a person only, who made a link since.
+    let left = tx.find_when_admin_left(admin).await?;
+    let (is_good, proved, by) = match shown {
+        Shown::Link(link) => {
+            let made = clock::before(link.expires, LINK_WORKS_FOR);
+            let is_good = left.is_none_or(|left| made >= left);
+            (
+                is_good && tx.use_invitation(&link.id).await?,
+                Some(now),
+                "link",
+            )
+        }
+        Shown::Identity(identity) => {
+            let is_good = left.is_none()
+                && tx.find_admin_by_id(&admin.id).await?.is_some()
+                && is_known_as(&mut tx, admin, identity).await?;
+            (is_good, identity.proved.map(|at| at.min(now)), "provider")
+        }
+    };
+    if !is_good {
+        return Ok(None);
+    }
+    // Whoever comes in sweeps: what is over grows no longer than a day.
+    tx.forget_sign_ins(clock::before(now, KEPT_FOR));
+    tx.record_session(&Session {
+        id: held.id().to_owned(),
+        hash: held.hash(),
+        admin: admin.clone(),
+        began: now,
+        last_active: now,
+        proved,
+    });
+    let how = json!({"by": by});
+    record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
+    tx.commit().await?;
+    Ok(Some(held))
+}
+
+/// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
+async fn is_known_as(
+    tx: &mut WriteTx,
+    admin: &Admin,
+    identity: &Identity,
+) -> Result<bool, StoreError> {
+    match tx.find_subject_at(&admin.id, &identity.issuer).await? {
+        // An address that was given to somebody else lets nobody in.
+        Some(known) => Ok(known == identity.subject),
+        None => {
+            tx.record_identity(&admin.id, &identity.issuer, &identity.subject);
+            let detail = json!({"issuer": identity.issuer, "by": "email"});
+            record_with(tx, &actor(admin), "admin.connected", admin, detail);
+            Ok(true)
+        }
+    }
+}
+
+/// Notes that whoever is signed in just proved who they are. Answers whether that was them.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(in super::super) async fn prove(
+    store: &Store,
+    session: &Session,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let admin = &session.admin;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    if !is_known_as(&mut tx, admin, identity).await? {
+        return Ok(false);
+    }
+    tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
+    let how = json!({"by": "provider"});
+    record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Has an identity provider vouch for somebody from now on. The inner error says, for a person, why not.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(in super::super) async fn connect(
+    store: &Store,
+    admin: &Admin,
+    identity: &Identity,
+    now: Timestamp,
+) -> Result<Result<(), String>, StoreError> {
+    let Identity {
+        issuer, subject, ..
+    } = identity;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
+    if vouched_for.is_some_and(|other| other != admin.id) {
+        return Ok(Err(
+            "the identity provider vouches for somebody else here by this name: sign in there as yourself".to_owned(),
+        ));
+    }
+    tx.record_identity(&admin.id, issuer, subject);
+    let detail = json!({"issuer": issuer, "by": "hand"});
+    record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(in super::super) async fn sign_out(
+    store: &Store,
+    session: &Session,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let admin = &session.admin;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    tx.end_session(&session.id);
+    record(&mut tx, &actor(admin), "admin.signed_out", admin);
+    tx.commit().await
+}

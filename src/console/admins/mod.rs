@@ -1,0 +1,64 @@
+//! Who works in the console: inviting somebody, letting them in by their link or their identity provider,
+//! sending them away.
+//!
+//! A link is good for one sign-in within 15 minutes. Whoever can run `drawbridge` on the server can make
+//! one, so nobody is locked out when the identity provider is down.
+//!
+//! - `guests`: who may come in, and as what
+//! - `coming`: coming in, proving it anew, and going
+
+mod coming;
+mod guests;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use self::guests::{Guest, invite, remove, remove_but_the_last_owner};
+pub(super) use self::{
+    coming::{Shown, connect, find_link, prove, sign_in, sign_out},
+    guests::{Link, NotInvited, Wish, invite_by_name, renew_link},
+};
+use crate::{
+    evidence::Entry,
+    ids::PracticeName,
+    intake::Caller,
+    store::{WriteTx, admins::Admin},
+};
+
+/// How long a link works.
+pub const LINK_WORKS_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// An admin as evidence names them.
+pub(super) fn actor(admin: &Admin) -> String {
+    format!("admin:{}", admin.name)
+}
+
+/// Whoever signed in, as the one who asks for a change.
+pub(super) fn caller(practice: &PracticeName, admin: &Admin) -> Caller {
+    Caller {
+        practice: practice.clone(),
+        actor: actor(admin),
+        request_id: uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+fn record(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin) {
+    record_with(tx, who, what, admin, json!({}));
+}
+
+fn record_with(tx: &mut WriteTx, who: &str, what: &'static str, admin: &Admin, more: Value) {
+    let mut detail = json!({"admin": admin.id, "name": admin.name, "role": admin.role.as_str()});
+    if let (Some(detail), Value::Object(more)) = (detail.as_object_mut(), more) {
+        detail.extend(more);
+    }
+    let entry = Entry {
+        at: tx.now(),
+        who: who.to_owned(),
+        what,
+        person: None,
+        system: None,
+        detail: detail.as_object().cloned().unwrap_or_default(),
+    };
+    tx.record(entry);
+}

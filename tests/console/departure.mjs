@@ -120,6 +120,7 @@ async function seesTimeRunOut(context, server) {
   await page.clock.fastForward("31:00");
   await says(/^(28|29) min left$/);
   await isReadAloud("Nina: 30 minutes left");
+  await page.getByText("You were signed out.").waitFor(SOON);
   await page.clock.fastForward("31:00");
   await says(/^\+[23] min over$/);
   await isReadAloud("Nina: the deadline has passed");
@@ -307,8 +308,9 @@ async function withABrake(browser, server, nina) {
   await look(page, "returns");
   await page.goto(`${server.origin}/alerts`);
   await page.getByRole("button", { name: "Send a test: oncall" }).click();
-  await until("/alerts", "takes nothing");
-  await until("/alerts", "works");
+  await page.waitForURL(/said=told/);
+  await page.getByRole("button", { name: "Send a test: chat" }).click();
+  await page.waitForURL(/said=not_told/);
   await look(page, "alerts");
   await page.goto(`${server.origin}/`);
   await look(page, "board_busy");

@@ -112,8 +112,8 @@ async function waitForTheFirst(page, server, token) {
   const done = Date.now();
   const took = (await arrived) - done;
   const whose = canaille ? "Canaille's push" : "a push";
-  console.log(`${whose} was on the waiting page ${took} ms after it was done`);
-  expect(took <= 1_000, `${whose} was on the waiting page only ${took} ms after it was done`);
+  console.log(`${whose} was on the waiting page ${took} ms after who sent it was done`);
+  expect(took <= 1_000, `${whose} was on the waiting page only ${took} ms after who sent it was done`);
   expect(await page.evaluate(() => window.isTheSame === true), "the waiting page was loaded again");
   await page.getByText("canaille reaches this bridge.").waitFor(SOON);
   await look(page, "waiting_arrived");

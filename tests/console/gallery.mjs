@@ -76,6 +76,9 @@ export async function look(page, name) {
   seen.add(name);
   const size = page.viewportSize();
   await letRest(page);
+  expect(!(await page.locator("#ends").isVisible()), `${name}: warns of the end of a session that just began`);
+  // A colour that is on its way to another is neither.
+  await page.emulateMedia({ reducedMotion: "reduce" });
   const violations = await askAxe(page);
   for (const { name: how, width, colorScheme } of LOOKS) {
     await page.setViewportSize({ width, height: 860 });
@@ -90,7 +93,7 @@ export async function look(page, name) {
     }
   }
   if (kept.pictures) await takePictures(page, name);
-  await page.emulateMedia({ colorScheme: null });
+  await page.emulateMedia({ colorScheme: null, reducedMotion: null });
   await page.setViewportSize(size);
 }
 

@@ -77,13 +77,13 @@ async function findPages(page, origin) {
     }
     throw new Error(`${path} never had ${selector}`);
   };
-  const ofNina = 'a[aria-label$=": Nina Okafor"]';
+  const ofNina = '[aria-label$=": Nina Okafor"]';
   return {
     board: `${origin}/`,
     case: await first("/?", '.card h2 a:text("Nina")'),
     calls: `${origin}/calls`,
-    by_hand: await first("/calls?", `a[href$="/by-hand"]${ofNina}`),
-    door: await first("/calls?", `.acts a[href^="/doors/"]:not([href$="/by-hand"])${ofNina}`),
+    by_hand: await first("/calls?", `a${ofNina}[href$="/by-hand"]`),
+    door: await first("/calls?", `.acts a${ofNina}[href^="/doors/"]:not([href$="/by-hand"])`),
     set_aside: `${origin}/calls/aside`,
     retry: `${origin}/systems/portal/retry`,
     cards: `${origin}/cards`,
@@ -102,7 +102,7 @@ async function lookAtTheWall(browser, page, origin) {
   await page.locator("#name").fill("Screen at the front desk");
   await page.locator("#role").selectOption("board");
   await page.getByRole("button", { name: "Make a link" }).click();
-  const link = await page.locator("#secret").inputValue();
+  const link = new URL(await page.locator("#secret").inputValue(), origin).href;
   const context = await browse(browser);
   const wall = await signIn(context, link);
   expect((await wall.getByText("Nina Okafor").count()) === 0, "the screen on the wall names somebody");

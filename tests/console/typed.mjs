@@ -68,7 +68,7 @@ async function isStillThere(page, what) {
 // Signs in by another link, and is led to what waits.
 async function signInAgain(page, server) {
   await page.goto(server.invite());
-  await page.locator("main button").click();
+  await page.getByRole("button", { name: "Sign in as" }).click();
   await page.waitForURL(/\/kept\//);
 }
 

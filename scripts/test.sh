@@ -176,12 +176,16 @@ run_tests() {
 
 run_demo() { cargo run --release --locked -- demo --once; }
 
-# Looks at each page of the console with a real browser.
+# Looks at each page of the console with a real browser, and notes what it had to leave out.
 look_at_the_console() {
-  local packages=$CACHE/console
+  local packages=$CACHE/console left result
   mkdir -p "$packages" && cp tests/console/package*.json "$packages" || return
   (cd "$packages" && npm ci --silent --no-audit --no-fund) || return
-  NODE_PACKAGES=$packages/package.json node tests/console/look.mjs "${CARGO_TARGET_DIR:-target}/release/drawbridge"
+  NODE_PACKAGES=$packages/package.json DRAWBRIDGE_STARTS_LOG="$WORK/starts" \
+    node tests/console/look.mjs "${CARGO_TARGET_DIR:-target}/release/drawbridge" | tee "$WORK/look.log"
+  result=${PIPESTATUS[0]}
+  while read -r left; do leave_out "$left"; done < <(sed -n 's/^left out: //p' "$WORK/look.log")
+  return "$result"
 }
 
 has_a_browser() { command -v node && command -v npm && [ -x "${CHROMIUM:-/usr/bin/chromium}" ]; }

@@ -50,7 +50,7 @@ pub(super) struct Frame {
     pub(super) ways: Vec<Way>,
     pub(super) notices: Vec<Notice>,
     /// What a button did, said once.
-    pub(super) said: Option<String>,
+    pub(super) said: Option<Notice>,
     pub(super) theme: &'static str,
     /// Whether they may look for people.
     pub(super) finds_people: bool,
@@ -83,7 +83,16 @@ impl Frame {
         let (failing, held) = waiting.unwrap_or_default();
         frame.ways = ways(visit, failing, held);
         frame.notices = notices(visit).await;
-        frame.said = words::said(&visit.query);
+        frame.said = words::said(&visit.query).map(|text| {
+            let (kind, icon) = words::how_it_went(&visit.query);
+            Notice {
+                kind,
+                icon,
+                text,
+                href: "",
+                link: "",
+            }
+        });
         frame
     }
 

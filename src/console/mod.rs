@@ -121,6 +121,8 @@ pub struct Office {
     fresh_for: Duration,
     /// Where people reach the console, and identity providers the front door.
     url: String,
+    /// Whether the settings say so; else it is where the server listens, which others may reach by another name.
+    knows_its_url: bool,
     listeners: stay::Listeners,
     seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
@@ -173,6 +175,7 @@ impl Office {
                 let scheme = if settings.is_https { "https" } else { "http" };
                 format!("{scheme}://{}", settings.listen)
             }),
+            knows_its_url: settings.console.url.is_some(),
             listeners: stay::Listeners::default(),
             seal: OnceCell::new(),
             tests: Mutex::default(),

@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use jiff::civil::{Date, DateTime};
 
 use super::{
     admit::{CSRF, Fields, Visit},
@@ -56,6 +57,8 @@ pub(super) struct Field {
     pub(super) name: String,
     pub(super) value: String,
     pub(super) is_long: bool,
+    /// What kind of input takes it.
+    pub(super) kind: &'static str,
 }
 
 #[derive(Template)]
@@ -71,6 +74,8 @@ struct Trouble {
     csrf: String,
     fields: Vec<Field>,
     hidden: Vec<(String, String)>,
+    /// Whether a file came with the form: it is to be picked again.
+    had_file: bool,
     /// Whether the fields are only shown, for copying.
     is_read_only: bool,
     /// Where to go instead.
@@ -100,6 +105,17 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What kind of input a field is. One for times shows nothing of what is no time, so that stays a text.
+fn kind(name: &str, value: &str) -> &'static str {
+    match name {
+        "done" | "ended" | "confirmed" | "at" if value.parse::<DateTime>().is_ok() => {
+            "datetime-local"
+        }
+        "until" if value.parse::<Date>().is_ok() => "date",
+        _ => "text",
+    }
+}
+
 /// What was typed, and what goes along unseen.
 pub(super) fn fields_of(form: &Fields) -> (Vec<Field>, Vec<(String, String)>) {
     let (mut fields, mut hidden) = (Vec::new(), Vec::new());
@@ -110,6 +126,7 @@ pub(super) fn fields_of(form: &Fields) -> (Vec<Field>, Vec<(String, String)>) {
                 name: name.to_owned(),
                 value: value.to_owned(),
                 is_long: matches!(name, "how" | "note" | "reason"),
+                kind: kind(name, value),
             }),
             None => hidden.push((name.to_owned(), value.to_owned())),
         }
@@ -144,6 +161,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 csrf: String::new(),
                 fields: Vec::new(),
                 hidden: Vec::new(),
+                had_file: false,
                 is_read_only: true,
                 way_out: board(),
             };
@@ -163,6 +181,7 @@ pub(super) async fn tell(visit: &Visit, happened: &Happened) -> Response {
                 csrf: visit.form.get(CSRF).to_owned(),
                 fields,
                 hidden,
+                had_file: visit.file.is_some(),
                 is_read_only: false,
                 way_out: board(),
             };
@@ -225,6 +244,7 @@ fn no_archive(visit: &Visit, why: &str, stands: Stands) -> Response {
         csrf: visit.form.get(CSRF).to_owned(),
         fields,
         hidden,
+        had_file: visit.file.is_some(),
         is_read_only: false,
         way_out: board(),
     };
@@ -270,6 +290,7 @@ pub(super) async fn not_signed_in(visit: &Visit) -> Response {
         csrf: String::new(),
         fields,
         hidden: Vec::new(),
+        had_file: false,
         is_read_only: true,
         way_out: (format!("/sign-in?next={next}"), "How to sign in"),
     };
@@ -295,6 +316,7 @@ pub(super) async fn may_not(visit: &Visit, action: Action) -> Response {
         csrf: String::new(),
         fields: Vec::new(),
         hidden: Vec::new(),
+        had_file: false,
         is_read_only: true,
         way_out: (frame::home(admin.role).to_owned(), "To your first page"),
     };
@@ -318,6 +340,7 @@ pub(super) fn refuse(visit: &Visit, why: &'static str) -> Response {
         csrf: String::new(),
         fields,
         hidden: Vec::new(),
+        had_file: false,
         is_read_only: true,
         way_out: board(),
     };

@@ -206,6 +206,14 @@ pub(super) fn said(query: &Fields) -> Option<String> {
     })
 }
 
+/// The colour and the icon of that.
+pub(super) fn how_it_went(query: &Fields) -> (&'static str, &'static str) {
+    match query.get("said") {
+        "not_told" => ("warn", "alert"),
+        _ => ("good", "check"),
+    }
+}
+
 /// What a record of the ledger says, for people.
 #[derive(Debug)]
 pub(super) struct Told {

@@ -1,18 +1,15 @@
 // A whole departure in front of the real server: one system is dead, one is done by hand. Three people leave,
 // and somebody sees to each: with a mouse, with the keyboard alone, and without JavaScript.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { createServer } from "node:http";
+import { join } from "node:path";
 
-import { attempt, expect, lookAtAll, signIn, start, watch } from "./common.mjs";
-
-const SOON = { timeout: 15_000 };
+import { attempt, browse, expect, signIn, SOON, watch } from "./common.mjs";
+import { look, lookAtAll } from "./gallery.mjs";
+import { freePort, open, provider } from "./practice.mjs";
 
 // The least a photo can be: one white pixel.
-const PHOTO = Buffer.from(
+export const PHOTO = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==",
   "base64",
 );
@@ -27,9 +24,7 @@ vpn = "staff"
 badge = "side door"
 `;
 
-const settings = (port, dead) => `
-listen = "127.0.0.1:${port}"
-database = "sqlite://elm.db"
+const settings = (dead, program) => `
 [[practice]]
 name = "elm"
 title = "Elm Street Family Medicine"
@@ -37,11 +32,28 @@ time_zone = "America/Chicago"
 roles = "roles.toml"
 [[practice.source]]
 name = "entra"
+[[practice.alerts.channel]]
+name = "oncall"
+kind = "webhook"
+url = "http://127.0.0.1:${program}/drawbridge"
+secret = { env = "HOOK_SECRET" }
+allow_plain_http = true
+[[practice.alerts.channel]]
+name = "chat"
+kind = "webhook"
+url = "http://127.0.0.1:${dead}/chat"
+secret = { env = "HOOK_SECRET" }
+allow_plain_http = true
+[practice.alerts.owner]
+channels = ["chat", "oncall"]
+[practice.alerts.practice_manager]
+channels = ["oncall"]
 [[practice.system]]
 name = "ehr"
 title = "EHR"
 category = "ehr"
 connector = "sandbox"
+holds_ephi = true
 [[practice.system]]
 name = "vpn"
 title = "VPN (dead)"
@@ -64,62 +76,20 @@ owner = "Dana Ruiz"
 instructions = { open = "Issue a card.", close = "Deactivate the card in the panel, take it back, and try it at the side door." }
 `;
 
-async function freePort() {
-  const server = createServer();
+// What takes alerts: a program of the practice's own.
+async function startProgram() {
+  const server = createServer((request, answer) => request.resume().on("end", () => answer.writeHead(204).end()));
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
+  server.unref();
+  return server.address().port;
 }
 
 // The server, and what stands around it.
-async function open(named) {
-  const program = resolve(named);
-  const folder = mkdtempSync(join(tmpdir(), "drawbridge-look-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const [port, dead] = [await freePort(), await freePort()];
-  writeFileSync(join(folder, "practice.toml"), settings(port, dead));
-  writeFileSync(join(folder, "roles.toml"), ROLES);
-  const env = { ...process.env, DEAD_TOKEN: "nobody-asks-for-it", DRAWBRIDGE_LOG: "error" };
-  const run = (...args) => execFileSync(program, args, { cwd: folder, env, encoding: "utf8" }).trim();
-  const token = run("token", "create", "--config", "practice.toml", "--practice", "elm", "--source", "entra");
-  start(program, ["serve", "--config", "practice.toml"], { cwd: folder, env });
-  const origin = `http://127.0.0.1:${port}`;
-  for (let tries = 0; ; tries += 1) {
-    const answer = await fetch(`${origin}/livez`).catch(() => null);
-    if (answer?.ok) break;
-    if (tries > 200) throw new Error("the server does not answer");
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  const scim = async (method, path, body) => {
-    const answer = await fetch(`${origin}/scim/v2${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/scim+json" },
-      body: JSON.stringify(body),
-    });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.json();
-  };
-  return {
-    folder,
-    origin,
-    run,
-    invite: () =>
-      run("admin", "invite", "--config", "practice.toml", "--practice", "elm", "--name", "Dana Ruiz", "--role", "owner"),
-    hire: (name) =>
-      scim("POST", "/Users", {
-        schemas: ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        userName: `${name.toLowerCase()}@elm.example`,
-        displayName: name,
-        title: "Nurse",
-        active: true,
-      }),
-    disable: ({ id }) =>
-      scim("PATCH", `/Users/${id}`, {
-        schemas: ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
-        Operations: [{ op: "Replace", path: "active", value: "False" }],
-      }),
-  };
+export async function openWithADeadSystem(program) {
+  const env = { DEAD_TOKEN: "nobody-asks-for-it", HOOK_SECRET: "a-secret-of-thirty-two-letters-ok" };
+  const text = settings(await freePort(), await startProgram());
+  const server = await open(program, { settings: text, roles: ROLES, env });
+  return { ...server, ...provider(server, server.makeToken("entra")) };
 }
 
 // Saves a file that a button sends, and has the command line check it.
@@ -138,11 +108,30 @@ async function takeAndVerify(page, server, button, name) {
   }
 }
 
+// Time goes by on an open page: the ring counts down, and the marks are read aloud.
+async function seesTimeRunOut(context, server) {
+  const page = await context.newPage();
+  watch(page);
+  await page.clock.install();
+  await page.goto(`${server.origin}/`);
+  const says = (text) => page.locator(".card .ring .figure", { hasText: text }).first().waitFor(SOON);
+  const isReadAloud = (text) => page.locator("#announcer", { hasText: text }).waitFor({ state: "attached", ...SOON });
+  await says(/^(59|60) min left$/);
+  await page.clock.fastForward("31:00");
+  await says(/^(28|29) min left$/);
+  await isReadAloud("Nina: 30 minutes left");
+  await page.getByText("You were signed out.").waitFor(SOON);
+  await page.clock.fastForward("31:00");
+  await says(/^\+[23] min over$/);
+  await isReadAloud("Nina: the deadline has passed");
+  await page.close();
+}
+
 const openDoors = (page) => page.locator('a[href$="/by-hand"]');
 
 // With a mouse: sees her leave, signs with a photo, sees the case closed, takes the evidence away.
-async function withAMouse(browser, server, nina, shots) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+async function withAMouse(browser, server, nina) {
+  const context = await browse(browser);
   const board = await signIn(context, server.invite());
   await board.locator("#live-state:not([hidden])").waitFor(SOON);
   const asked = [];
@@ -160,18 +149,27 @@ async function withAMouse(browser, server, nina, shots) {
   // Much happened meanwhile, and the page asked for itself once a second at most.
   const tooSoon = asked.filter((at, place) => place > 0 && at - asked[place - 1] < 900);
   expect(tooSoon.length === 0, `the board asked for itself ${asked.length} times, ${tooSoon.length} times too soon`);
-  if (shots) await board.screenshot({ path: `${shots}/story-board.png` });
+  await seesTimeRunOut(context, server);
   await card.locator("h2 a").click();
+  await board.waitForURL(/\/cases\//);
+  const colleague = await context.newPage();
+  watch(colleague);
+  await colleague.goto(board.url());
+  await colleague.locator("#live-state", { hasText: "live" }).waitFor(SOON);
+  await colleague.evaluate(() => (window.isTheSame = true));
   for (let signed = 0; signed < 2; signed += 1) {
     await openDoors(board).first().click();
     await board.locator("#how").fill("Looked into the panel: her account is disabled there.");
     await board.locator("#file").setInputFiles({ name: "panel.png", mimeType: "image/png", buffer: PHOTO });
-    if (shots && signed === 0) await board.screenshot({ path: `${shots}/story-by-hand.png` });
     await board.getByRole("button", { name: "Sign", exact: true }).click();
     await board.getByText("It is in the ledger with your name.").waitFor(SOON);
   }
   await board.getByText("This case is closed").waitFor(SOON);
-  if (shots) await board.screenshot({ path: `${shots}/story-case-closed.png` });
+  // It closes in front of whoever else has it open, too.
+  await colleague.getByText("This case is closed").waitFor(SOON);
+  expect(await colleague.evaluate(() => window.isTheSame === true), "the open page of the case was loaded again");
+  await colleague.close();
+  await look(board, "case_closed");
   await board.getByRole("link", { name: "everything about this person" }).click();
   expect((await board.locator('a[href^="/files/"]').count()) === 2, "the photos are not on her page");
   const photo = board.waitForEvent("download", SOON);
@@ -193,15 +191,8 @@ async function withAMouse(browser, server, nina, shots) {
     "time.jsonl",
   );
   expect(whole.includes("cases that began"), `the evidence of a time says: ${whole}`);
-  const storageState = await context.storageState();
-  const looked = await lookAtAll(
-    browser,
-    storageState,
-    { story_evidence: `${server.origin}/evidence`, story_calls: `${server.origin}/calls` },
-    shots,
-  );
+  await lookAtAll(board, { evidence_complete: `${server.origin}/evidence` });
   await context.close();
-  return looked;
 }
 
 // Presses Tab until the focus is there: whoever has no mouse must get everywhere, and see where they are.
@@ -219,7 +210,7 @@ async function tabTo(page, locator) {
 
 async function withTheKeyboard(browser, server, omar) {
   await server.disable(omar);
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 } });
+  const context = await browse(browser);
   const page = await context.newPage();
   watch(page);
   await page.goto(server.invite());
@@ -266,11 +257,8 @@ async function withTheKeyboard(browser, server, omar) {
 
 async function withoutScripts(browser, server, sam) {
   await server.disable(sam);
-  const context = await browser.newContext({
-    viewport: { width: 320, height: 640 },
-    colorScheme: "dark",
-    javaScriptEnabled: false,
-  });
+  const phone = { viewport: { width: 320, height: 640 }, colorScheme: "dark", javaScriptEnabled: false };
+  const context = await browse(browser, phone);
   const page = await signIn(context, server.invite());
   const until = async (text) => {
     for (let tries = 0; tries < 60; tries += 1) {
@@ -301,11 +289,40 @@ async function withoutScripts(browser, server, sam) {
   await context.close();
 }
 
-export async function goThroughADeparture(browser, program, shots) {
-  const server = await open(program);
+// Many leave at once, and somebody who left shall get in again: the brake holds, the return waits, and both are told.
+async function withABrake(browser, server, nina) {
+  const names = ["Ines Ferreira", "Tom Brandt", "Aisha Khan", "Luca Moretti", "Mei Tanaka", "Jonas Weber"];
+  const people = [];
+  for (const name of names) people.push(await server.hire(name));
+  for (const person of people) await server.disable(person);
+  await server.enable(nina);
+  const context = await browse(browser);
+  const page = await signIn(context, server.invite());
+  const until = async (path, text) => {
+    await page.goto(server.origin + path);
+    await page.getByText(text).first().waitFor(SOON);
+  };
+  await until("/brake", "doors wait until");
+  await look(page, "brake");
+  await until("/returns", "Keep out");
+  await look(page, "returns");
+  await page.goto(`${server.origin}/alerts`);
+  await page.getByRole("button", { name: "Send a test: oncall" }).click();
+  await page.waitForURL(/said=told/);
+  await page.getByRole("button", { name: "Send a test: chat" }).click();
+  await page.waitForURL(/said=not_told/);
+  await look(page, "alerts");
+  await page.goto(`${server.origin}/`);
+  await look(page, "board_busy");
+  await context.close();
+}
+
+export async function goThroughADeparture(browser, program) {
+  const server = await openWithADeadSystem(program);
   const people = {};
   for (const name of ["Nina", "Omar", "Sam"]) people[name] = await server.hire(name);
-  await attempt("with a mouse", () => withAMouse(browser, server, people.Nina, shots));
+  await attempt("with a mouse", () => withAMouse(browser, server, people.Nina));
   await attempt("with the keyboard alone", () => withTheKeyboard(browser, server, people.Omar));
   await attempt("without JavaScript", () => withoutScripts(browser, server, people.Sam));
+  await attempt("many at once", () => withABrake(browser, server, people.Nina));
 }

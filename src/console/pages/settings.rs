@@ -166,6 +166,11 @@ pub(in super::super) async fn renew_link(
 }
 
 async fn show_link(visit: &Visit, link: Link) -> Response {
+    let (label, begins) = if visit.office.knows_its_url {
+        ("The link", visit.office.url.as_str())
+    } else {
+        ("Add this to the address of the console", "")
+    };
     ok(&Secret {
         frame: Frame::of(visit, "Invitation").await,
         heading: format!("A link for {}", link.admin.name),
@@ -173,8 +178,8 @@ async fn show_link(visit: &Visit, link: Link) -> Response {
             "It signs in once, as {}, within 15 minutes. Send it in a way that only they read.",
             link.admin.role.as_str()
         ),
-        label: "Add this to the address of the console",
-        secret: format!("/sign-in/{}", link.secret),
+        label,
+        secret: format!("{begins}/sign-in/{}", link.secret),
         next: "It is shown now and never again, and earlier links of theirs stopped working. Make another whenever one is needed.",
     })
 }

@@ -159,7 +159,7 @@ async fn steps(visit: &Visit) -> Result<Vec<Step>, Happened> {
         step(
             begun.has_exported,
             "A sample of evidence was looked at",
-            "On the test person's page: “Evidence as a file”. It verifies by itself, with `drawbridge evidence verify`."
+            "On the test person's page: “Evidence as a file”. It verifies by itself, with “drawbridge evidence verify”."
                 .to_owned(),
             (to_people.to_owned(), "Find the test person"),
         ),

@@ -285,6 +285,8 @@ pub(in super::super) async fn wait(
     let (first, last, refused) = used.map_or((None, None, None), |used| {
         (used.first, used.last, used.refused)
     });
+    // The first one is not told twice.
+    let later = |last: &&Came| first.as_ref().is_none_or(|first| first.at < last.at);
     let is_latest = |came: &Came| last.as_ref().is_none_or(|last| last.at < came.at);
     let refused = refused.filter(is_latest);
     let view = |came: &Came| CameView::new(came, &visit);
@@ -297,7 +299,7 @@ pub(in super::super) async fn wait(
         works: works(&token, visit.now),
         first: first.as_ref().map(view),
         stranger: stranger(&visit).filter(is_latest).as_ref().map(view),
-        last: last.as_ref().map(view),
+        last: last.as_ref().filter(later).map(view),
         refused: refused.as_ref().map(view),
         source: token.source,
         sees_people: visit.may(Action::SeePeople),

@@ -1,5 +1,5 @@
-//! Who works in the console: inviting somebody, letting them in by their link or their identity provider,
-//! sending them away.
+//! Who works in the console: inviting somebody, letting them in by their link, their identity provider or
+//! their passkey, sending them away.
 //!
 //! A link is good for one sign-in within 15 minutes. Whoever can run `drawbridge` on the server can make
 //! one, so nobody is locked out when the identity provider is down.
@@ -21,6 +21,7 @@ use crate::{
     store::{
         Store, StoreError, WriteTx,
         admins::{Admin, Invitation, Session},
+        passkeys::Passkey,
     },
 };
 
@@ -337,6 +338,17 @@ pub(super) enum Shown<'a> {
     Link(&'a Invitation),
     /// The word of an identity provider.
     Identity(&'a Identity),
+    /// A passkey of theirs that signed.
+    Passkey(Used<'a>),
+}
+
+/// A passkey that signed what it was asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Used<'a> {
+    pub(super) passkey: &'a Passkey,
+    /// How often it has signed by now.
+    pub(super) counter: i64,
+    pub(super) challenge: &'a str,
 }
 
 /// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
@@ -379,6 +391,15 @@ pub(super) async fn sign_in(
                 && is_known_as(&mut tx, admin, identity).await?;
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }
+        Shown::Passkey(used) => {
+            let is_good = left.is_none_or(|left| used.passkey.added >= left)
+                && tx.find_admin_by_id(&admin.id).await?.is_some();
+            (
+                is_good && use_up(&mut tx, used).await?,
+                Some(now),
+                "passkey",
+            )
+        }
     };
     if !is_good {
         return Ok(None);
@@ -397,6 +418,12 @@ pub(super) async fn sign_in(
     record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
     tx.commit().await?;
     Ok(Some(held))
+}
+
+/// Whether a passkey signs for the first time what it was asked.
+async fn use_up(tx: &mut WriteTx, used: Used<'_>) -> Result<bool, StoreError> {
+    Ok(tx.spend_challenge(used.challenge).await?
+        && tx.use_passkey(&used.passkey.id, used.counter).await?)
 }
 
 /// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
@@ -437,6 +464,97 @@ pub(super) async fn prove(
     record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
     tx.commit().await?;
     Ok(true)
+}
+
+/// The same by a passkey of theirs. Answers whether it was good still.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn prove_by_passkey(
+    store: &Store,
+    session: &Session,
+    used: Used<'_>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let admin = &session.admin;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    if !use_up(&mut tx, used).await? {
+        return Ok(false);
+    }
+    tx.prove_session(&session.id, now);
+    let how = json!({"by": "passkey"});
+    record_with(&mut tx, &actor(admin), "admin.proved", admin, how);
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Has somebody come in by a new passkey. The inner error says, for a person, why not.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn add_passkey(
+    store: &Store,
+    passkey: &Passkey,
+    challenge: &str,
+) -> Result<Result<(), String>, StoreError> {
+    let admin = &passkey.admin;
+    let mut tx = store.begin(&admin.practice, passkey.added).await?;
+    if !tx.spend_challenge(challenge).await? || !tx.record_passkey(passkey).await? {
+        return Ok(Err("this passkey was added already".to_owned()));
+    }
+    record_passkey(
+        &mut tx,
+        &actor(admin),
+        "admin.passkey_added",
+        (admin, &passkey.name),
+    );
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// Removes this passkey of somebody, or all of them. Answers how many.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn remove_passkeys(
+    store: &Store,
+    caller: &Caller,
+    admin: &Admin,
+    id: Option<&str>,
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut tx = store.begin(&caller.practice, now).await?;
+    let names = tx.remove_passkeys(&admin.id, id).await?;
+    for name in &names {
+        record_passkey(
+            &mut tx,
+            &caller.actor,
+            "admin.passkey_removed",
+            (admin, name),
+        );
+    }
+    tx.commit().await?;
+    Ok(names.len())
+}
+
+/// Notes that a passkey counted back, and so may have been copied.
+///
+/// # Errors
+/// When the archive cannot be written.
+pub(super) async fn note_copied(
+    store: &Store,
+    passkey: &Passkey,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let admin = &passkey.admin;
+    let mut tx = store.begin(&admin.practice, now).await?;
+    let about = (admin, passkey.name.as_str());
+    record_passkey(&mut tx, "bridge", "admin.passkey_refused", about);
+    tx.commit().await
+}
+
+fn record_passkey(tx: &mut WriteTx, who: &str, what: &'static str, (admin, name): (&Admin, &str)) {
+    record_with(tx, who, what, admin, json!({"passkey": name}));
 }
 
 /// Has an identity provider vouch for somebody from now on. The inner error says, for a person, why not.

@@ -4,6 +4,7 @@
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
 //! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
+//! - `passkeys`: the same by a passkey, and the page where people keep theirs
 //! - `kept`, `stay`: forms that wait until somebody proves who they are, and how long they stay signed in
 //! - `frame`, `time`, `words`, `moments`: what every page shares
 //! - `pages`: one file per page
@@ -22,6 +23,7 @@ mod kept;
 mod live;
 mod moments;
 mod pages;
+mod passkeys;
 mod provider;
 mod providers;
 pub mod routes;
@@ -57,6 +59,7 @@ use crate::{
     config::{Settings, SystemSettings, Waits},
     ids::{PracticeName, SourceName, SystemName},
     intake::Intake,
+    passkey::Site,
     rounds::lookout::Lookout,
     store::{Store, StoreError},
 };
@@ -112,6 +115,8 @@ pub struct Office {
     fresh_for: Duration,
     /// Where people reach the console, and identity providers the front door.
     url: String,
+    /// What passkeys are for; `None` where browsers keep none for this address.
+    site: Option<Site>,
     listeners: stay::Listeners,
     seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
@@ -148,6 +153,10 @@ impl Office {
             };
             (practice.name.clone(), Arc::new(known))
         });
+        let url = settings.console.url.clone().unwrap_or_else(|| {
+            let scheme = if settings.is_https { "https" } else { "http" };
+            format!("{scheme}://{}", settings.listen)
+        });
         Self {
             store,
             intake,
@@ -159,10 +168,8 @@ impl Office {
             waits: settings.limits.waits,
             providers,
             fresh_for: settings.console.fresh_for,
-            url: settings.console.url.clone().unwrap_or_else(|| {
-                let scheme = if settings.is_https { "https" } else { "http" };
-                format!("{scheme}://{}", settings.listen)
-            }),
+            site: Site::at(&url),
+            url,
             listeners: stay::Listeners::default(),
             seal: OnceCell::new(),
             tests: Mutex::default(),

@@ -199,6 +199,9 @@ pub(super) fn said(query: &Fields) -> Option<String> {
             doors.replace(" is", "").replace(" are", "")
         ),
         "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
+        "passkey" => "Added. From now on it signs you in.".to_owned(),
+        "passkey-removed" => "Removed. It signs nobody in any more.".to_owned(),
+        "passkeys-removed" => "Their passkeys are removed; other ways in stay.".to_owned(),
         "told" => "The channel took the test: look whether it arrived.".to_owned(),
         "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
@@ -353,6 +356,33 @@ pub(super) fn tell(record: &Value) -> Told {
             "people",
             "busy",
             format!("{} comes in by their identity provider", detail("name")),
+        ),
+        "admin.passkey_added" => (
+            "key",
+            "busy",
+            format!(
+                "{} comes in by passkey: {}",
+                detail("name"),
+                detail("passkey")
+            ),
+        ),
+        "admin.passkey_removed" => (
+            "key",
+            "warn",
+            format!(
+                "Passkey of {} removed: {}",
+                detail("name"),
+                detail("passkey")
+            ),
+        ),
+        "admin.passkey_refused" => (
+            "alert",
+            "bad",
+            format!(
+                "A passkey of {} was refused, and may have been copied: {}",
+                detail("name"),
+                detail("passkey")
+            ),
         ),
         "admin.removed" => (
             "people",

@@ -182,6 +182,7 @@ impl Dialect {
             ("cards", include_str!("migrations/cards.sql")),
             ("scheduled", include_str!("migrations/scheduled.sql")),
             ("undone", include_str!("migrations/undone.sql")),
+            ("passkeys", include_str!("migrations/passkeys.sql")),
         ];
         (1..)
             .zip(steps)

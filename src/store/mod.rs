@@ -43,6 +43,7 @@ mod line;
 mod lower;
 pub mod moves;
 pub mod outage;
+pub mod passkeys;
 pub mod persons;
 #[cfg(test)]
 mod plans;

@@ -61,6 +61,7 @@ impl Alarm {
             for condition in &conditions {
                 self.follow(watched, condition, now).await?;
             }
+            self.follow_silence(watched, now).await?;
             self.end_what_is_over(watched, now).await?;
         }
         Ok(())

@@ -73,6 +73,7 @@ struct Practice {
     close_within: Duration,
     hold_for: Duration,
     sources: Vec<SourceName>,
+    silent_after: Vec<(SourceName, Duration)>,
     systems: Vec<SystemSettings>,
     break_glass: Vec<String>,
 }
@@ -148,6 +149,7 @@ impl Office {
                     .iter()
                     .map(|source| source.name.clone())
                     .collect(),
+                silent_after: practice.silent_after(),
                 systems: practice.systems.clone(),
                 break_glass: practice.break_glass.clone(),
             };

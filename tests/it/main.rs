@@ -56,6 +56,7 @@ mod scim_raw;
 #[cfg(feature = "real-systems")]
 mod scim_suites;
 mod second_ledger;
+mod silence;
 mod store_faults;
 mod store_suite;
 mod support;

@@ -142,6 +142,16 @@ pub fn table() -> Vec<Route> {
             pages::aside::assign,
         ),
         act(
+            "/doors/{door}/snooze",
+            Right(A::WorkCases),
+            pages::snooze::snooze,
+        ),
+        act(
+            "/doors/{door}/wake",
+            Right(A::WorkCases),
+            pages::snooze::wake,
+        ),
+        act(
             "/doors/{door}/aside",
             Right(A::SetAside),
             pages::aside::put_aside,

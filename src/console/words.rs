@@ -179,6 +179,11 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tried" if number == 0 => "No door of these waits: all are as they shall be.".to_owned(),
         "tried" => format!("{doors} tried again now."),
         "assigned" => "Written down, with who sees to it now.".to_owned(),
+        "snoozed" => {
+            "Snoozed. It stands last in its list until then, and the bridge goes on trying."
+                .to_owned()
+        }
+        "woken" => "Taken up again.".to_owned(),
         "set-aside" => "Set aside. It is in the ledger with your name.".to_owned(),
         "taken-up" => "Taken up again: somebody has to see to it.".to_owned(),
         "signed" => "Signed. It is in the ledger with your name.".to_owned(),
@@ -300,6 +305,18 @@ pub(super) fn tell(record: &Value) -> Told {
             ),
         },
         "door.taken_up" => ("retry", "busy", "Taken up again".to_owned()),
+        "door.snoozed" => (
+            "clock",
+            "idle",
+            format!(
+                "Looked at later, at the latest on {} UTC",
+                detail("until")
+                    .get(..16)
+                    .unwrap_or_default()
+                    .replace('T', " at ")
+            ),
+        ),
+        "door.woken" => ("clock", "busy", "Taken up before its time".to_owned()),
         "door.assigned" => match detail("to") {
             "" => ("people", "idle", "Nobody is asked to see to it".to_owned()),
             name => ("people", "busy", format!("{name} sees to it")),

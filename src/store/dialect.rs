@@ -183,6 +183,7 @@ impl Dialect {
             ("scheduled", include_str!("migrations/scheduled.sql")),
             ("undone", include_str!("migrations/undone.sql")),
             ("passkeys", include_str!("migrations/passkeys.sql")),
+            ("snooze", include_str!("migrations/snooze.sql")),
         ];
         (1..)
             .zip(steps)

@@ -54,6 +54,7 @@ mod row;
 pub mod scheduled;
 pub mod search;
 pub mod second_ledger;
+mod snoozes;
 mod statement;
 pub mod token_uses;
 pub mod tokens;

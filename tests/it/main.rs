@@ -17,6 +17,7 @@ mod case_clock;
 mod console_access;
 mod console_evidence;
 mod console_inbox;
+mod console_ledger;
 mod console_passkeys;
 mod console_proof;
 mod console_sign_in;

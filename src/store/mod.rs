@@ -56,6 +56,7 @@ pub mod search;
 pub mod second_ledger;
 mod snoozes;
 mod statement;
+pub mod system_calls;
 pub mod token_uses;
 pub mod tokens;
 pub mod undo;

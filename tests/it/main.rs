@@ -22,6 +22,7 @@ mod console_passkeys;
 mod console_proof;
 mod console_sign_in;
 mod console_snooze;
+mod console_systems;
 mod console_tokens;
 mod console_work;
 #[cfg(unix)]

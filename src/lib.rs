@@ -22,6 +22,7 @@
 //! - [`evidence`]: the ledger: records, chain, pack (pure)
 //! - [`store`]: the archive: all SQL
 //! - [`oidc`]: the porter: an identity provider says who somebody is
+//! - [`passkey`]: the key ring: passkeys of admins (pure)
 //! - [`console`]: the office: the admin's web pages
 //! - [`connectors`]: the one list of connector kinds
 
@@ -43,6 +44,7 @@ pub mod intake;
 pub mod lifecycle;
 pub mod listener;
 pub mod oidc;
+pub mod passkey;
 pub mod people;
 pub mod policy;
 pub mod query;

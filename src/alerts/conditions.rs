@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, json};
 
-use super::{Alarm, TIME, Watched};
+use super::{Alarm, TIME, Watched, silence::SILENT};
 use crate::{
     clock,
     door::Door,
@@ -67,6 +67,7 @@ impl Alarm {
             for condition in &conditions {
                 self.follow(watched, condition, now).await?;
             }
+            self.follow_silence(watched, now).await?;
             self.end_what_is_over(watched, now).await?;
         }
         Ok(())
@@ -139,7 +140,7 @@ impl Alarm {
                 let is_it = |door: &Door| door.system == *system && !door.is_settled(now);
                 doors.iter().any(is_it)
             }
-            (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT, ..) => true,
+            (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT | SILENT, ..) => true,
             _ => false,
         };
         Ok(is_so)

@@ -3,6 +3,7 @@
 //! - this file: the watch: who is to be told what, and giving it to channels
 //! - [`text`]: what is said; no patient and no name is in it
 //! - `conditions`: what is told while it is so: a refused password, a full disk
+//! - `silence`: identity providers that say nothing any more
 //! - `send`: on its way: tried again, and through another channel where one fails
 //! - [`channel`], [`mail`], [`web`]: how each kind of channel takes it
 //!
@@ -14,6 +15,7 @@ pub mod channel;
 mod conditions;
 pub mod mail;
 mod send;
+mod silence;
 pub mod text;
 pub mod web;
 
@@ -33,7 +35,7 @@ use crate::{
     clock::{self, Clock},
     config::alerts::{Alerts, Naming},
     door::Door,
-    ids::{AlertId, ChannelName, PersonId, PracticeName, SystemName},
+    ids::{AlertId, ChannelName, PersonId, PracticeName, SourceName, SystemName},
     policy::escalation::{self, Contact},
     store::{SecondLedger, Store, StoreError, alerts::Alert, cases::KeptCase},
 };
@@ -58,6 +60,8 @@ pub struct Watched {
     pub zone: TimeZone,
     /// What people call each system, and who looks after it.
     pub systems: HashMap<SystemName, (String, Option<String>)>,
+    /// How long each source may say nothing.
+    pub silent_after: Vec<(SourceName, Duration)>,
     /// Who is told, and how.
     pub alerts: Alerts,
     /// Its channels, ready to be used.
@@ -251,7 +255,10 @@ fn contact_of(alert: &Alert) -> Contact {
     match (step.and_then(Contact::from_name), alert.kind.as_str()) {
         (Some(contact), _) => contact,
         (None, "return.held") => Contact::PracticeManager,
-        (None, "disk" | "second_ledger" | "second_ledger.imported" | "clock.set") => Contact::Msp,
+        (
+            None,
+            "disk" | "second_ledger" | "second_ledger.imported" | "clock.set" | silence::SILENT,
+        ) => Contact::Msp,
         (None, _) => Contact::Owner,
     }
 }

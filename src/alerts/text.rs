@@ -5,7 +5,11 @@ use drawbridge_sdk::FailureClass;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
 
-use crate::{cases::Light, clock, store::alerts::Alert};
+use crate::{
+    cases::{Light, silence::lasting},
+    clock,
+    store::alerts::Alert,
+};
 
 /// An alert as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,6 +202,27 @@ pub fn message(
             format!("renew the bridge's password for {system}"),
             Some("/calls".to_owned()),
         ),
+        super::silence::SILENT => {
+            let since = clock::from_text(text("since")).unwrap_or(alert.raised);
+            let lasting = lasting(since, now);
+            let source = text("source");
+            let is_refused = alert.facts.get("refused").and_then(Value::as_bool);
+            let (title, action) = if is_refused == Some(true) {
+                (
+                    format!("The identity provider {source} has been refused for {lasting}"),
+                    format!("make a new token of {source} and write it into the provider"),
+                )
+            } else {
+                (
+                    format!("The identity provider {source} has been silent for {lasting}"),
+                    format!(
+                        "look in the provider whether the provisioning of {source} runs; until then start departures by name"
+                    ),
+                )
+            };
+            lines.push(format!("It was last heard {}.", when(since, place.zone)));
+            (title, action, Some("/settings".to_owned()))
+        }
         "clock.set" => (
             "The clock of the server was set".to_owned(),
             "look whether it is right now: deadlines are times of day".to_owned(),

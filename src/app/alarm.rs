@@ -70,6 +70,7 @@ fn watch(settings: &Settings, practice: &Practice, alerts: &Alerts) -> Result<Wa
         // Checked when the settings were read.
         zone: TimeZone::get(&practice.time_zone).unwrap_or(TimeZone::UTC),
         systems: systems.collect(),
+        silent_after: practice.silent_after(),
         alerts: alerts.clone(),
         lines,
     })

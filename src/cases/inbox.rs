@@ -46,6 +46,8 @@ pub struct Inbox {
     pub troubles: Vec<Trouble>,
     /// Who sees to the doors that are shown.
     pub assignees: HashMap<DoorId, String>,
+    /// Until when somebody looks away from them.
+    pub snoozed: HashMap<DoorId, Timestamp>,
 }
 
 /// What failed, as far as it is looked for. Of each cause the first doors; where only one cause is looked for,
@@ -74,6 +76,7 @@ pub async fn look(
     let doors: Vec<&Door> = troubles.iter().flat_map(|trouble| &trouble.doors).collect();
     Ok(Inbox {
         assignees: store.find_assignees(practice, &doors).await?,
+        snoozed: store.find_snoozed(practice, &doors, now).await?,
         troubles,
     })
 }

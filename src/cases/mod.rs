@@ -5,6 +5,7 @@
 //! - [`cards`]: what a person may do beside the bridge
 //! - [`inbox`]: what failed, by cause
 //! - [`period`]: whether the evidence of a time is whole, and what is missing (pure)
+//! - [`silence`]: which identity providers have said nothing for too long
 //! - [`waterfall`]: where the time of a departure went (pure)
 
 pub mod board;
@@ -12,6 +13,7 @@ pub mod cards;
 pub mod inbox;
 pub mod light;
 pub mod period;
+pub mod silence;
 pub mod waterfall;
 
 pub use board::{Board, Departure};

@@ -174,6 +174,19 @@ pub struct Source {
     pub strict: bool,
     /// Answer 204 to a PATCH of a group.
     pub group_patch_204: bool,
+    /// How long it may say nothing; zero is for ever.
+    pub silent_after: Duration,
+}
+
+impl Practice {
+    /// How long each source may say nothing that may not for ever.
+    pub fn silent_after(&self) -> Vec<(SourceName, Duration)> {
+        let sources = self.sources.iter();
+        sources
+            .filter(|source| !source.silent_after.is_zero())
+            .map(|source| (source.name.clone(), source.silent_after))
+            .collect()
+    }
 }
 
 /// The admin's pages.

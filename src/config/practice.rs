@@ -50,6 +50,7 @@ pub(super) fn practice(
         name: unique_name(section, "source", &mut source_names).into(),
         strict: section.need("strict"),
         group_patch_204: section.need("group_patch_204"),
+        silent_after: section.need("silent_after"),
     });
     let mut subscriber_names = BTreeSet::new();
     let subscribers = section.each("subscriber", |section| {

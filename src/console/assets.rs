@@ -54,6 +54,14 @@ static HTMX: LazyLock<Asset> = LazyLock::new(|| {
         include_str!("assets/htmx.min.js"),
     )
 });
+static PASSKEY: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "passkey",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/passkey.js"),
+    )
+});
 
 static ICON: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new(
@@ -84,9 +92,14 @@ pub(super) fn htmx() -> &'static str {
     &HTMX.name
 }
 
+/// Name of the script that asks for passkeys.
+pub(super) fn passkey() -> &'static str {
+    &PASSKEY.name
+}
+
 /// One of them.
 pub(super) async fn send(Path(name): Path<String>) -> Response {
-    let all: [&Asset; 4] = [&STYLE, &SCRIPT, &HTMX, &ICON];
+    let all: [&Asset; 5] = [&STYLE, &SCRIPT, &HTMX, &PASSKEY, &ICON];
     match all.into_iter().find(|asset| asset.name == name) {
         Some(asset) => (
             [

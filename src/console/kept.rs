@@ -8,6 +8,7 @@ use axum::{Extension, extract::Path, http::StatusCode, response::Response};
 use super::{
     admit::{CSRF, Fields, SignedIn, Visit},
     frame::{Frame, ok, page},
+    passkeys,
     providers::Offer,
     trouble::{self, Answer, Field, Happened},
 };
@@ -87,6 +88,7 @@ struct Prove {
     frame: Frame,
     name: String,
     offers: Vec<Offer>,
+    passkey: Option<passkeys::Form>,
     /// Where the form waits.
     place: String,
     fields: Vec<Field>,
@@ -108,11 +110,19 @@ pub(super) async fn ask_whether_it_is_them(visit: &Visit) -> Response {
         "somebody in the console has to prove who they are first");
     let (fields, _) = trouble::fields_of(&visit.form);
     let practice = &visit.practice().name;
+    let place = place(&id);
+    let passkey = match passkeys::form_to_prove(visit, &place).await {
+        Ok(passkey) => passkey,
+        Err(error) => {
+            return trouble::tell(visit, &Happened::NoArchive(error.to_string())).await;
+        }
+    };
     let template = Prove {
         frame: Frame::of(visit, "Is it still you?").await,
         name: admin.name.clone(),
         offers: visit.office.providers.offers(practice.as_str()),
-        place: place(&id),
+        passkey,
+        place,
         fields,
         fresh_for: visit.office.fresh_for.as_secs() / 60,
         command: format!(

@@ -4,6 +4,7 @@
 //! - `admit`: who is signed in, whether they may, and whether the form is theirs
 //! - [`admins`]: inviting somebody, letting them in, sending them away
 //! - `sign_in`, `provider`: how somebody gets in, by a link and by an identity provider
+//! - `passkeys`: the same by a passkey, and the page where people keep theirs
 //! - `kept`, `stay`: forms that wait until somebody proves who they are, and how long they stay signed in
 //! - `frame`, `time`, `words`, `moments`: what every page shares
 //! - `pages`: one file per page
@@ -22,6 +23,7 @@ mod kept;
 mod live;
 mod moments;
 mod pages;
+mod passkeys;
 mod provider;
 mod providers;
 pub mod routes;
@@ -58,6 +60,7 @@ use crate::{
     config::{Settings, SystemSettings, Waits},
     ids::{PracticeName, SourceName, SystemName},
     intake::Intake,
+    passkey::Site,
     rounds::lookout::Lookout,
     store::{Store, StoreError},
     tries::Tries,
@@ -72,6 +75,7 @@ struct Practice {
     close_within: Duration,
     hold_for: Duration,
     sources: Vec<SourceName>,
+    silent_after: Vec<(SourceName, Duration)>,
     systems: Vec<SystemSettings>,
     break_glass: Vec<String>,
 }
@@ -123,6 +127,8 @@ pub struct Office {
     url: String,
     /// Whether the settings say so; else it is where the server listens, which others may reach by another name.
     knows_its_url: bool,
+    /// What passkeys are for; `None` where browsers keep none for this address.
+    site: Option<Site>,
     listeners: stay::Listeners,
     seal: OnceCell<Seal>,
     /// What systems said when they were last tested. Forgotten at a restart: it would be stale.
@@ -154,10 +160,15 @@ impl Office {
                     .iter()
                     .map(|source| source.name.clone())
                     .collect(),
+                silent_after: practice.silent_after(),
                 systems: practice.systems.clone(),
                 break_glass: practice.break_glass.clone(),
             };
             (practice.name.clone(), Arc::new(known))
+        });
+        let url = settings.console.url.clone().unwrap_or_else(|| {
+            let scheme = if settings.is_https { "https" } else { "http" };
+            format!("{scheme}://{}", settings.listen)
         });
         Self {
             store,
@@ -171,11 +182,9 @@ impl Office {
             providers,
             in_vain: Tries::default(),
             fresh_for: settings.console.fresh_for,
-            url: settings.console.url.clone().unwrap_or_else(|| {
-                let scheme = if settings.is_https { "https" } else { "http" };
-                format!("{scheme}://{}", settings.listen)
-            }),
             knows_its_url: settings.console.url.is_some(),
+            site: Site::at(&url),
+            url,
             listeners: stay::Listeners::default(),
             seal: OnceCell::new(),
             tests: Mutex::default(),

@@ -220,7 +220,7 @@ async fn arrive(visit: &Visit, going: Going, identity: Identity) -> Result<Respo
         if !admins::prove(store, session, &vouched.identity, visit.now).await? {
             return Ok(nobody_here(visit));
         }
-        return Ok(see_other(next(&vouched.next, &session.admin)));
+        return Ok(see_other(sign_in::next(&vouched.next, &session.admin)));
     }
     match admins.as_slice() {
         [] => Ok(nobody_here(visit)),
@@ -269,10 +269,6 @@ async fn come_in(visit: &Visit, admin: &Admin, vouched: &Vouched) -> Result<Resp
         "somebody signed in to the console by their identity provider");
     let to = sign_in::waiting_for(visit, admin, &vouched.next).await?;
     Ok(with_cookie(see_other(&to), &hold(&held, office.is_https)))
-}
-
-fn next<'a>(next: &'a str, admin: &Admin) -> &'a str {
-    ours(next).unwrap_or_else(|| frame::home(admin.role))
 }
 
 #[derive(Template)]
@@ -468,7 +464,12 @@ fn kept_name(office: &Office, what: &str) -> String {
     format!("{prefix}drawbridge-{what}")
 }
 
-async fn keep(office: &Office, what: &str, value: &impl Serialize) -> Result<String, StoreError> {
+/// Has the browser that asked keep something, sealed for this use.
+pub(super) async fn keep(
+    office: &Office,
+    what: &str,
+    value: &impl Serialize,
+) -> Result<String, StoreError> {
     let no_randomness =
         || StoreError::Unavailable("this machine has no randomness to give".to_owned());
     let seal = office.seal().await?;
@@ -481,7 +482,8 @@ async fn keep(office: &Office, what: &str, value: &impl Serialize) -> Result<Str
     ))
 }
 
-fn drop_kept(office: &Office, what: &str) -> String {
+/// Has the browser forget it.
+pub(super) fn drop_kept(office: &Office, what: &str) -> String {
     let secure = if office.is_https { "; Secure" } else { "" };
     format!(
         "{}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0{secure}",
@@ -489,7 +491,8 @@ fn drop_kept(office: &Office, what: &str) -> String {
     )
 }
 
-async fn find<T: DeserializeOwned>(
+/// What the browser kept for this use.
+pub(super) async fn find<T: DeserializeOwned>(
     office: &Office,
     what: &str,
     headers: &HeaderMap,

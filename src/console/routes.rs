@@ -10,7 +10,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 
-use super::{Office, admit, assets, kept, live, pages, provider, sign_in, stay};
+use super::{Office, admit, assets, kept, live, pages, passkeys, provider, sign_in, stay};
 use crate::policy::office::Action;
 
 /// What somebody must be for a route.
@@ -94,8 +94,13 @@ pub fn table() -> Vec<Route> {
         act("/sign-in", Nothing, sign_in::let_in),
         see("/sign-in/with", Nothing, provider::set_out),
         see("/sign-in/back", Nothing, provider::come_back),
+        see("/sign-in/passkey", Nothing, passkeys::ask),
+        act("/sign-in/passkey", Nothing, passkeys::let_in),
         act("/sign-in/choose", Nothing, provider::chosen),
         act("/sign-in/connect", Session, provider::connect).with_proof(),
+        see("/passkeys", Session, passkeys::show),
+        act("/passkeys", Session, passkeys::add).with_proof(),
+        act("/passkeys/{passkey}/remove", Session, passkeys::remove).with_proof(),
         see("/kept/{kept}", Session, kept::show),
         act("/stay", Session, stay::stay),
         act("/sign-out", Session, sign_in::let_out),
@@ -135,6 +140,16 @@ pub fn table() -> Vec<Route> {
             "/doors/{door}/assign",
             Right(A::WorkCases),
             pages::aside::assign,
+        ),
+        act(
+            "/doors/{door}/snooze",
+            Right(A::WorkCases),
+            pages::snooze::snooze,
+        ),
+        act(
+            "/doors/{door}/wake",
+            Right(A::WorkCases),
+            pages::snooze::wake,
         ),
         act(
             "/doors/{door}/aside",
@@ -291,6 +306,12 @@ pub fn table() -> Vec<Route> {
             "/settings/admins/{admin}/link",
             Right(A::ManageAdmins),
             pages::settings::renew_link,
+        )
+        .with_proof(),
+        act(
+            "/settings/admins/{admin}/passkeys",
+            Right(A::ManageAdmins),
+            passkeys::remove_all,
         )
         .with_proof(),
         act(

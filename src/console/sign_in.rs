@@ -14,7 +14,7 @@ use super::{
     admins,
     admit::{Visit, hold, let_go},
     frame::{self, Frame, ours, page, see_other},
-    kept,
+    kept, passkeys,
     providers::Offer,
     trouble::Answer,
 };
@@ -32,16 +32,19 @@ struct SignIn {
     offers: Vec<Offer>,
     /// Where to go then; empty for the first page.
     next: String,
+    passkey: Option<passkeys::Form>,
 }
 
 /// The page for whoever shows nothing yet.
 fn bare(visit: &Visit, problem: &str) -> SignIn {
+    let next = ours(visit.query.get("next")).unwrap_or_default();
     SignIn {
+        passkey: passkeys::form_to_sign_in(visit, next),
         frame: Frame::bare(visit, "Sign in"),
         whom: None,
         problem: problem.to_owned(),
         offers: visit.office.providers.offers(visit.query.get("practice")),
-        next: ours(visit.query.get("next")).unwrap_or_default().to_owned(),
+        next: next.to_owned(),
     }
 }
 
@@ -59,9 +62,12 @@ pub(super) async fn waiting_for(
     if let Some(place) = kept::find_waiting(visit, admin).await? {
         return Ok(place);
     }
-    Ok(ours(next)
-        .unwrap_or_else(|| frame::home(admin.role))
-        .to_owned())
+    Ok(self::next(next, admin).to_owned())
+}
+
+/// Where they wanted to go, if that is a page of ours.
+pub(super) fn next<'a>(next: &'a str, admin: &Admin) -> &'a str {
+    ours(next).unwrap_or_else(|| frame::home(admin.role))
 }
 
 #[derive(Debug)]
@@ -92,6 +98,7 @@ pub(super) async fn ask(
     let practice = office.practices.get(&found.admin.practice);
     let template = SignIn {
         offers: Vec::new(),
+        passkey: None,
         whom: Some(Whom {
             name: found.admin.name,
             role: found.admin.role.as_str(),

@@ -179,6 +179,11 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         "tried" if number == 0 => "No door of these waits: all are as they shall be.".to_owned(),
         "tried" => format!("{doors} tried again now."),
         "assigned" => "Written down, with who sees to it now.".to_owned(),
+        "snoozed" => {
+            "Snoozed. It stands last in its list until then, and the bridge goes on trying."
+                .to_owned()
+        }
+        "woken" => "Taken up again.".to_owned(),
         "set-aside" => "Set aside. It is in the ledger with your name.".to_owned(),
         "taken-up" => "Taken up again: somebody has to see to it.".to_owned(),
         "signed" => "Signed. It is in the ledger with your name.".to_owned(),
@@ -199,6 +204,9 @@ pub(super) fn said(query: &Fields) -> Option<String> {
             doors.replace(" is", "").replace(" are", "")
         ),
         "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
+        "passkey" => "Added. From now on it signs you in.".to_owned(),
+        "passkey-removed" => "Removed. It signs nobody in any more.".to_owned(),
+        "passkeys-removed" => "Their passkeys are removed; other ways in stay.".to_owned(),
         "told" => "The channel took the test: look whether it arrived.".to_owned(),
         "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),
@@ -305,6 +313,18 @@ pub(super) fn tell(record: &Value) -> Told {
             ),
         },
         "door.taken_up" => ("retry", "busy", "Taken up again".to_owned()),
+        "door.snoozed" => (
+            "clock",
+            "idle",
+            format!(
+                "Looked at later, at the latest on {} UTC",
+                detail("until")
+                    .get(..16)
+                    .unwrap_or_default()
+                    .replace('T', " at ")
+            ),
+        ),
+        "door.woken" => ("clock", "busy", "Taken up before its time".to_owned()),
         "door.assigned" => match detail("to") {
             "" => ("people", "idle", "Nobody is asked to see to it".to_owned()),
             name => ("people", "busy", format!("{name} sees to it")),
@@ -361,6 +381,33 @@ pub(super) fn tell(record: &Value) -> Told {
             "people",
             "busy",
             format!("{} comes in by their identity provider", detail("name")),
+        ),
+        "admin.passkey_added" => (
+            "key",
+            "busy",
+            format!(
+                "{} comes in by passkey: {}",
+                detail("name"),
+                detail("passkey")
+            ),
+        ),
+        "admin.passkey_removed" => (
+            "key",
+            "warn",
+            format!(
+                "Passkey of {} removed: {}",
+                detail("name"),
+                detail("passkey")
+            ),
+        ),
+        "admin.passkey_refused" => (
+            "alert",
+            "bad",
+            format!(
+                "A passkey of {} was refused, and may have been copied: {}",
+                detail("name"),
+                detail("passkey")
+            ),
         ),
         "admin.removed" => (
             "people",

@@ -1,11 +1,13 @@
 //! THE DOOR: one way in for one person, and the rules of what may follow what. Pure.
 //!
 //! - [`aside`]: doors that a named person sets aside, with a reason
+//! - [`snooze`]: doors that somebody looks at again later
 //! - [`verdict`]: what a reading proves (rule R6, and the table "a closed door is green when")
 //! - [`transition`]: what becomes of a door after an answer, a reading or a failure
 //! - [`sweep`]: when a door is read again (rule R7)
 
 pub mod aside;
+pub mod snooze;
 pub mod sweep;
 pub mod transition;
 pub mod verdict;

@@ -7,6 +7,7 @@
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`aside`]: doors that a person sets aside, and who sees to a door
+//! - [`snooze`]: failed calls that somebody looks at again later
 //! - [`human`]: what a person decides about a door: try again now, or signed by hand
 //! - [`later`]: a departure that waits for its time
 //! - [`undo`]: the wrong person left
@@ -25,6 +26,7 @@ pub mod human;
 pub mod later;
 pub mod moved;
 pub mod returns;
+pub mod snooze;
 mod tell;
 pub mod tokens;
 pub mod undo;

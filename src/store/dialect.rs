@@ -188,6 +188,8 @@ impl Dialect {
                 include_str!("migrations/own_schedules.sql"),
             ),
             ("proved", include_str!("migrations/proved.sql")),
+            ("passkeys", include_str!("migrations/passkeys.sql")),
+            ("snooze", include_str!("migrations/snooze.sql")),
         ];
         (1..)
             .zip(steps)

@@ -259,13 +259,14 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Forgets sessions that began, links that ended and forms that were kept before this. What they did is in
-    /// the ledger.
+    /// Forgets sessions that began, links that ended, forms that were kept and challenges that were signed
+    /// before this. What they did is in the ledger.
     pub fn forget_sign_ins(&mut self, before: Timestamp) {
         for sql in [
             "DELETE FROM admin_session WHERE practice = $1 AND began < $2",
             "DELETE FROM admin_invitation WHERE practice = $1 AND expires < $2",
             "DELETE FROM kept_form WHERE practice = $1 AND kept < $2",
+            "DELETE FROM spent_challenge WHERE practice = $1 AND spent < $2",
         ] {
             let statement = Statement::new(sql)
                 .bind(self.practice().as_str())

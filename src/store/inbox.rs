@@ -9,6 +9,7 @@ use super::{
     Store, StoreError, WriteTx,
     doors::{door_columns, door_of},
     row::{corrupt, placeholders},
+    snoozes::SNOOZED,
     statement::Statement,
 };
 use crate::{
@@ -36,6 +37,8 @@ pub struct Sought {
     pub closes_only: bool,
     /// Who sees to it.
     pub seen_to: SeenTo,
+    /// Only what nobody looks at later.
+    pub awake_only: bool,
     /// Of these people, or into these systems.
     pub near: Option<(Vec<PersonId>, Vec<SystemName>)>,
 }
@@ -87,6 +90,9 @@ impl Sought {
         }
         if self.closes_only {
             sql.push_str(" AND wanted = 'closed'");
+        }
+        if self.awake_only {
+            sql.push_str(&format!(" AND NOT {SNOOZED}"));
         }
         let assigned =
             "EXISTS (SELECT 1 FROM door_assignment a WHERE a.practice = $1 AND a.door = door.id
@@ -157,7 +163,7 @@ impl Store {
             .collect()
     }
 
-    /// What failed: what shall be shut first, then by deadline. So many after the first so many.
+    /// What failed: what shall be shut first, then by deadline; what somebody looks at later comes last. So many after the first so many.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -171,7 +177,7 @@ impl Store {
         let (condition, bound) = sought.condition();
         let statement = Statement::new(format!(
             "SELECT {} FROM door WHERE practice = $1 AND {condition}
-             ORDER BY wanted, CASE WHEN deadline IS NULL THEN 1 ELSE 0 END, deadline, id
+             ORDER BY CASE WHEN {SNOOZED} THEN 1 ELSE 0 END, wanted, CASE WHEN deadline IS NULL THEN 1 ELSE 0 END, deadline, id
              LIMIT {most} OFFSET {after}",
             door_columns!()
         ))

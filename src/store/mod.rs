@@ -43,6 +43,7 @@ mod line;
 mod lower;
 pub mod moves;
 pub mod outage;
+pub mod passkeys;
 pub mod persons;
 #[cfg(test)]
 mod plans;
@@ -53,7 +54,9 @@ mod row;
 pub mod scheduled;
 pub mod search;
 pub mod second_ledger;
+mod snoozes;
 mod statement;
+pub mod system_calls;
 pub mod token_uses;
 pub mod tokens;
 pub mod undo;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::{Store, StoreError, row::Row, statement::Statement};
 use crate::{
     clock,
-    ids::{PracticeName, TokenId},
+    ids::{PracticeName, SourceName, TokenId},
 };
 
 /// How often it is written down that a token is in use: not with each request.
@@ -60,6 +60,17 @@ impl TokenUse {
             at(&self.refused)
         )
     }
+}
+
+/// When a source was last heard, whichever token it used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Which source.
+    pub source: SourceName,
+    /// Its latest request that was taken.
+    pub last: Option<Timestamp>,
+    /// Its latest that was refused.
+    pub refused: Option<Timestamp>,
 }
 
 /// When something was last noted of a token.
@@ -222,6 +233,32 @@ impl Store {
         ))
         .bind(practice.as_str());
         self.rows(statement).await?.iter().map(use_of).collect()
+    }
+
+    /// When each source of a practice was last heard. One whose every token was taken back shall not be heard.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_sources_heard(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<Vec<Heard>, StoreError> {
+        let statement = Statement::new(
+            "SELECT t.source AS source, MAX(last_at) AS last_at, MAX(refused_at) AS refused_at
+             FROM token t LEFT JOIN token_use u ON u.token = t.id
+             WHERE t.practice = $1 GROUP BY t.source HAVING MIN(t.revoked) = 0",
+        )
+        .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Heard {
+                    source: row.text("source")?.into(),
+                    last: row.maybe_time("last_at")?,
+                    refused: row.maybe_time("refused_at")?,
+                })
+            })
+            .collect()
     }
 }
 

@@ -9,6 +9,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("policy", PURE),
     ("door", PURE),
     ("evidence", PURE),
+    ("passkey", PURE),
     (
         "scim",
         &[

@@ -70,6 +70,7 @@ pub async fn address(app: &TestApp, route: &Route) -> String {
         .replace("{token}", &token.unwrap_or_default())
         .replace("{admin}", &admin.unwrap_or_default())
         .replace("{kept}", KEPT)
+        .replace("{passkey}", "none")
         .replace("{channel}", "mail")
         .replace("{schedule}", "none")
         .replace("{link}", "dbr_invite_0_0")

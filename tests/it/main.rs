@@ -18,8 +18,12 @@ mod console_access;
 mod console_evidence;
 mod console_forms;
 mod console_inbox;
+mod console_ledger;
+mod console_passkeys;
 mod console_proof;
 mod console_sign_in;
+mod console_snooze;
+mod console_systems;
 mod console_tokens;
 mod console_work;
 #[cfg(unix)]
@@ -56,6 +60,7 @@ mod scim_raw;
 #[cfg(feature = "real-systems")]
 mod scim_suites;
 mod second_ledger;
+mod silence;
 mod store_faults;
 mod store_suite;
 mod support;

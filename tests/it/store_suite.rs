@@ -30,6 +30,7 @@ use clocks::{
 };
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
+    a_passkey_signs_once_what_it_was_asked_and_never_counts_back,
     a_practice_revokes_its_own_tokens_only,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
     somebody_is_found_however_many_came_later,
@@ -73,6 +74,7 @@ macro_rules! suite {
 }
 
 suite!(
+    a_passkey_signs_once_what_it_was_asked_and_never_counts_back,
     an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge,
     a_departure_to_come_is_started_by_one_of_several_bridges,
     a_card_is_opened_once_and_closed_by_whoever_is_first,

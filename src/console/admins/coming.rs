@@ -1,11 +1,15 @@
-//! Coming in by a link or an identity provider, proving anew who one is, and going.
+//! Coming in by a link, an identity provider or a passkey, proving anew who one is, and going.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{LINK_WORKS_FOR, actor, record, record_with};
+use super::{
+    LINK_WORKS_FOR, actor,
+    passkeys::{Used, use_up},
+    record, record_with,
+};
 use crate::{
     bearer::{Bearer, Kind},
     clock,
@@ -42,6 +46,8 @@ pub(in super::super) enum Shown<'a> {
     Link(&'a Invitation),
     /// The word of an identity provider.
     Identity(&'a Identity),
+    /// A passkey of theirs that signed.
+    Passkey(Used<'a>),
 }
 
 /// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
@@ -83,6 +89,15 @@ pub(in super::super) async fn sign_in(
                 && tx.find_admin_by_id(&admin.id).await?.is_some()
                 && is_known_as(&mut tx, admin, identity).await?;
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
+        }
+        Shown::Passkey(used) => {
+            let is_good = left.is_none_or(|left| used.passkey.added >= left)
+                && tx.find_admin_by_id(&admin.id).await?.is_some();
+            (
+                is_good && use_up(&mut tx, used).await?,
+                Some(now),
+                "passkey",
+            )
         }
     };
     if !is_good {

@@ -1,14 +1,16 @@
-//! Who works in the console: inviting somebody, letting them in by their link or their identity provider,
-//! sending them away.
+//! Who works in the console: inviting somebody, letting them in by their link, their identity provider or
+//! their passkey, sending them away.
 //!
 //! A link is good for one sign-in within 15 minutes. Whoever can run `drawbridge` on the server can make
 //! one, so nobody is locked out when the identity provider is down.
 //!
 //! - `guests`: who may come in, and as what
 //! - `coming`: coming in, proving it anew, and going
+//! - `passkeys`: the keys they come in by
 
 mod coming;
 mod guests;
+mod passkeys;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ pub use self::guests::{Guest, invite, remove, remove_but_the_last_owner};
 pub(super) use self::{
     coming::{Shown, connect, find_link, prove, sign_in, sign_out},
     guests::{Link, NotInvited, Wish, invite_by_name, renew_link},
+    passkeys::{Used, add_passkey, note_copied, prove_by_passkey, remove_passkeys},
 };
 use crate::{
     evidence::Entry,

@@ -1,6 +1,6 @@
 //! Everything about one door: who sees to it, and setting it aside for whoever may answer for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use axum::{Extension, extract::Path, response::Response};
@@ -11,16 +11,17 @@ use super::{
         admit::{Fields, Visit},
         frame::{self, Frame, see_other},
         kept::ASSIGNEE,
+        time::When,
         trouble::{Answer, Happened},
         words,
     },
     DoorView,
     door::{find, place_of},
-    saying, typed,
+    saying, snooze, typed,
 };
 use crate::{
     door::{
-        Door,
+        self, Door,
         aside::{Kind, LONGEST, SetAside},
     },
     ids::AdminId,
@@ -43,6 +44,10 @@ struct DoorPage {
     /// Who may see to it: id, name, and whether they do.
     admins: Vec<(String, String, bool)>,
     assignee: String,
+    /// Until when somebody looks away.
+    snoozed: Option<When>,
+    /// For how long somebody may, in minutes; none where it cannot wait.
+    snoozes: Vec<(u64, &'static str)>,
     typed: Typed,
     last_day: String,
     most_days: u64,
@@ -113,6 +118,11 @@ async fn form(
     let face = store.find_face(&practice.name, &door.person).await?;
     let assignees = store.find_assignees(&practice.name, &[door]).await?;
     let assignee = assignees.get(&door.id).cloned().unwrap_or_default();
+    let snoozed = store
+        .find_snoozed(&practice.name, &[door], visit.now)
+        .await?;
+    let may_wait = door::snooze::until(door, Duration::ZERO, visit.now).is_ok();
+    let snoozes: &[_] = if may_wait { &snooze::CHOICES } else { &[] };
     let admins = store.list_admins(&practice.name).await?;
     // The last day on which a whole day is left of the longest time.
     let most_days = LONGEST.as_secs() / 86_400;
@@ -130,6 +140,8 @@ async fn form(
             })
             .collect(),
         assignee,
+        snoozed: snoozed.get(&door.id).map(|until| When::new(*until, visit)),
+        snoozes: snoozes.to_vec(),
         typed,
         last_day: day(visit.now, i64::try_from(most_days).unwrap_or(1) - 1, visit),
         most_days,

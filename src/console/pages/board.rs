@@ -18,6 +18,7 @@ use crate::{
     cases::{
         Board,
         board::{self, Departure},
+        silence::{self, Silence},
     },
     ids::PersonId,
     policy::office::Action,
@@ -169,6 +170,36 @@ pub(super) async fn brake_notice(visit: &Visit) -> Result<Option<Notice>, StoreE
     }))
 }
 
+/// Says of each identity provider that has been silent for too long that it is.
+async fn silence_notices(visit: &Visit) -> Result<Vec<Notice>, StoreError> {
+    let (store, practice) = (&visit.office.store, visit.practice());
+    let silent = silence::look(store, &practice.name, &practice.silent_after, visit.now).await?;
+    let sees_settings = visit.may(Action::SeeSettings);
+    let notice = |silence: &Silence| {
+        let lasting = silence::lasting(silence.since, visit.now);
+        let source = &silence.source;
+        let text = if silence.is_refused {
+            format!(
+                "The identity provider {source} has been refused for {lasting}: its token is not right any more, and nobody's \
+                 departure is heard of. Make a new one; until then start departures by name."
+            )
+        } else {
+            format!(
+                "The identity provider {source} has been silent for {lasting}. Look there whether its provisioning runs: a \
+                 departure may not have been heard of."
+            )
+        };
+        Notice {
+            kind: "warn",
+            icon: "alert",
+            text,
+            href: if sees_settings { "/settings" } else { "" },
+            link: if sees_settings { "See its tokens" } else { "" },
+        }
+    };
+    Ok(silent.iter().map(notice).collect())
+}
+
 /// The page.
 pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
     let store = &visit.office.store;
@@ -199,6 +230,7 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     };
     let mut frame = Frame::live(&visit, "Departures").await;
     frame.notices.extend(brake_notice(&visit).await?);
+    frame.notices.extend(silence_notices(&visit).await?);
     Ok(ok(&Page {
         set_aside,
         doors: cards.iter().map(|card| card.open).sum(),

@@ -10,7 +10,7 @@ use super::{
     super::{
         admit::{Fields, Visit},
         frame::{Frame, ok, see_other},
-        time::{Left, apart},
+        time::{Left, When, apart},
         trouble::{Answer, Happened},
         words::{self, Cause},
     },
@@ -63,6 +63,7 @@ struct Filter {
     causes: Vec<Choice>,
     seen_to: Vec<Choice>,
     closes_only: bool,
+    awake_only: bool,
     query: String,
     /// Whether anything is.
     is_on: bool,
@@ -97,6 +98,8 @@ struct Row {
     left: Option<Left>,
     age: String,
     assignee: String,
+    /// Until when somebody looks away.
+    snoozed: Option<When>,
 }
 
 fn row(door: &Door, face: Option<&Face>, assignee: Option<&String>, visit: &Visit) -> Row {
@@ -108,6 +111,7 @@ fn row(door: &Door, face: Option<&Face>, assignee: Option<&String>, visit: &Visi
         age: apart(door.wanted_at, visit.now),
         door: DoorView::new(door, visit),
         assignee: assignee.cloned().unwrap_or_default(),
+        snoozed: None,
     }
 }
 
@@ -136,6 +140,7 @@ pub(super) async fn sought(visit: &Visit, fields: &Fields) -> Result<Sought, Sto
             .map(SystemName::from),
         class: FailureClass::from_name(fields.get("cause")),
         closes_only: fields.get("closes") == "1",
+        awake_only: fields.get("awake") == "1",
         seen_to: match fields.get("seen") {
             "me" => SeenTo::By(visit.signed_in().session.admin.id.clone()),
             "nobody" => SeenTo::ByNobody,
@@ -174,13 +179,14 @@ fn filter(visit: &Visit) -> Filter {
             .map(|(value, label)| choice("seen", value, label))
             .collect(),
         closes_only: visit.query.get("closes") == "1",
+        awake_only: visit.query.get("awake") == "1",
         query: visit.query.get("q").to_owned(),
         is_on: false,
     };
     let chosen = [&filter.systems, &filter.causes, &filter.seen_to];
     let is_chosen = chosen.into_iter().flatten().any(|choice| choice.is_chosen);
     Filter {
-        is_on: is_chosen || filter.closes_only || !filter.query.is_empty(),
+        is_on: is_chosen || filter.closes_only || filter.awake_only || !filter.query.is_empty(),
         ..filter
     }
 }
@@ -216,7 +222,11 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
             .iter()
             .map(|door| {
                 let assignee = inbox.assignees.get(&door.id);
-                row(door, faces.get(&door.person), assignee, &visit)
+                let snoozed = inbox.snoozed.get(&door.id);
+                Row {
+                    snoozed: snoozed.map(|until| When::new(*until, &visit)),
+                    ..row(door, faces.get(&door.person), assignee, &visit)
+                }
             })
             .collect();
         let first = rows.first().map_or("", |row| &row.door.said);

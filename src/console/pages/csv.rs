@@ -19,6 +19,7 @@ use super::{
         words,
     },
     calls, evidence, people,
+    sieve::Sieve,
 };
 use crate::{
     cases::{Light, board, period::Outcome},
@@ -283,13 +284,19 @@ pub(in super::super) async fn evidence(
     ))
 }
 
-/// The whole ledger, from its first record on, sent while it is read.
+/// The ledger from its first record on, or what is looked for in it, sent while it is read.
 pub(in super::super) async fn ledger(
     Extension(visit): Extension<Arc<Visit>>,
 ) -> Result<Response, Happened> {
     let store = visit.office.store.clone();
     let last = store.find_ledger_length(&visit.practice().name).await?;
-    note(&visit, "ledger", usize::try_from(last).unwrap_or_default()).await?;
+    let sieve = Sieve::of(&visit, &visit.form).await?;
+    let table = if sieve.is_on() {
+        "part of the ledger"
+    } else {
+        "ledger"
+    };
+    note(&visit, table, usize::try_from(last).unwrap_or_default()).await?;
     let names = [
         "sequence",
         "when",
@@ -302,15 +309,15 @@ pub(in super::super) async fn ledger(
         "hash",
     ];
     let first = Body::from(head(names));
-    let rows = stream::unfold((visit, 0), move |(visit, after)| async move {
+    let rows = stream::unfold((visit, sieve, 0), move |(visit, sieve, after)| async move {
         if after >= last {
             return None;
         }
-        match ledger_rows(&visit, after, last).await {
-            Ok((text, at)) => Some((Ok(text), (visit, at))),
+        match ledger_rows(&visit, &sieve, after, last).await {
+            Ok((text, at)) => Some((Ok(text), (visit, sieve, at))),
             Err(error) => {
                 tracing::error!(%error, "the ledger was cut off on its way out: the database did not answer");
-                Some((Err(error), (visit, last)))
+                Some((Err(error), (visit, sieve, last)))
             }
         }
     });
@@ -320,7 +327,12 @@ pub(in super::super) async fn ledger(
     Ok((headers("ledger"), Body::from_stream(whole)).into_response())
 }
 
-async fn ledger_rows(visit: &Visit, after: i64, last: i64) -> Result<(String, i64), StoreError> {
+async fn ledger_rows(
+    visit: &Visit,
+    sieve: &Sieve,
+    after: i64,
+    last: i64,
+) -> Result<(String, i64), StoreError> {
     let store = &visit.office.store;
     let practice = visit.practice();
     let records = store
@@ -329,6 +341,9 @@ async fn ledger_rows(visit: &Visit, after: i64, last: i64) -> Result<(String, i6
     let mut text = String::new();
     for record in &records {
         let said: Value = serde_json::from_str(&record.text).unwrap_or_default();
+        if !sieve.takes(&said) {
+            continue;
+        }
         let field = |name: &str| said[name].as_str().unwrap_or_default();
         let told = words::tell(&said);
         let system = SystemName::from(field("system"));

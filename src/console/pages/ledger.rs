@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, response::Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     super::{
@@ -17,20 +17,26 @@ use super::{
     back,
     person::{Event, event},
     saying,
+    sieve::Sieve,
 };
 use crate::{ids::PersonId, intake::human, policy::office::Action};
 
 /// How many records one page shows.
-const MOST: u32 = 100;
+const MOST: usize = 100;
 
 #[derive(Template)]
 #[template(path = "ledger.html")]
 struct Ledger {
     frame: Frame,
     rows: Vec<Row>,
+    sieve: Sieve,
+    /// The systems of the practice: name, what people call it, and whether it is looked for.
+    systems: Vec<(String, String, bool)>,
     length: i64,
     /// Where the next older page begins; zero for none.
     older: i64,
+    /// The same as an address.
+    older_page: String,
     is_first: bool,
     chain: Option<Chain>,
     may_export: bool,
@@ -39,6 +45,8 @@ struct Ledger {
 #[derive(Debug)]
 struct Row {
     event: Event,
+    /// What happened, as programs call it.
+    code: String,
     name: String,
 }
 
@@ -67,43 +75,58 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     let store = &visit.office.store;
     let practice = &visit.practice().name;
     let before = visit.query.get("before").parse::<i64>().ok();
-    let records = store
-        .list_latest_records(practice, None, before.unwrap_or(i64::MAX), MOST)
-        .await?;
-    let events: Vec<Event> = records
+    let sieve = Sieve::of(&visit, &visit.query).await?;
+    let found = sieve.find(&visit, before.unwrap_or(i64::MAX), MOST).await?;
+    let events: Vec<(Event, String)> = found
+        .records
         .iter()
-        .map(|(sequence, text)| event(*sequence, text, &visit))
+        .map(|(sequence, text)| (event(*sequence, text, &visit), code(text)))
         .collect();
     let mut people: Vec<PersonId> = events
         .iter()
-        .filter(|event| !event.person.is_empty())
-        .map(|event| PersonId::from(event.person.as_str()))
+        .filter(|(event, _)| !event.person.is_empty())
+        .map(|(event, _)| PersonId::from(event.person.as_str()))
         .collect();
     people.sort();
     people.dedup();
     let faces = store.find_faces(practice, &people).await?;
-    let older = records
-        .last()
-        .map_or(0, |(sequence, _)| if *sequence > 1 { *sequence } else { 0 });
     let rows = events
         .into_iter()
-        .map(|event| {
+        .map(|(event, code)| {
             let person = PersonId::from(event.person.as_str());
             let name = faces
                 .get(&person)
                 .map_or_else(String::new, |face| face.name.clone());
-            Row { event, name }
+            Row { event, code, name }
         })
         .collect();
+    let mut older_page = visit.query.to_query(&["said", "n", "live", "before"]);
+    if !older_page.is_empty() {
+        older_page.push('&');
+    }
+    let systems = visit.practice().systems.iter();
+    let systems = systems.map(|system| {
+        let is_sought = system.name.as_str() == sieve.system;
+        (system.name.to_string(), system.title.clone(), is_sought)
+    });
     Ok(ok(&Ledger {
         frame: Frame::of(&visit, "Ledger").await,
+        systems: systems.collect(),
+        older: found.last,
+        older_page: format!("/ledger?{older_page}before={}", found.last),
         rows,
+        sieve,
         length: store.find_ledger_length(practice).await?,
-        older,
         is_first: before.is_none(),
         chain: chain(&visit),
         may_export: visit.may(Action::ExportEvidence),
     }))
+}
+
+/// What a record calls what happened.
+fn code(text: &str) -> String {
+    let record: Value = serde_json::from_str(text).unwrap_or_default();
+    record["what"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Recomputes the whole chain.

@@ -16,6 +16,8 @@ pub(super) mod people;
 pub(super) mod person;
 pub(super) mod returns;
 pub(super) mod settings;
+mod sieve;
+pub(super) mod snooze;
 pub(super) mod start;
 pub(super) mod systems;
 pub(super) mod tokens;

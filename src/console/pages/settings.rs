@@ -62,6 +62,7 @@ struct AdminRow {
     email: String,
     /// Whether a provider vouches for them by a name it never gives to anybody else.
     is_connected: bool,
+    passkeys: usize,
     is_you: bool,
 }
 
@@ -75,6 +76,7 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
     let tokens = tokens::rows(visit).await?;
     let admins = visit.office.store.list_admins(&practice.name).await?;
     let identities = visit.office.store.list_identities(&practice.name).await?;
+    let passkeys = visit.office.store.list_passkeys(&practice.name).await?;
     let offers = visit.office.providers.offers(practice.name.as_str());
     let you = &visit.signed_in().session.admin.id;
     Ok(SettingsPage {
@@ -93,6 +95,10 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 is_connected: identities
                     .iter()
                     .any(|(connected, _)| *connected == admin.id),
+                passkeys: passkeys
+                    .iter()
+                    .filter(|passkey| passkey.admin.id == admin.id)
+                    .count(),
                 is_you: admin.id == *you,
             })
             .collect(),

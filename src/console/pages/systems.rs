@@ -15,8 +15,15 @@ use super::super::{
     words,
 };
 use crate::{
-    config::SystemSettings, ids::SystemName, intake::human, policy::office::Action,
-    store::cases::SystemDoors,
+    clock,
+    config::SystemSettings,
+    ids::SystemName,
+    intake::human,
+    policy::office::Action,
+    store::{
+        cases::SystemDoors,
+        system_calls::{Rate, SystemCalls},
+    },
 };
 
 #[derive(Template)]
@@ -44,6 +51,12 @@ struct Row {
     unclosed: i64,
     oldest: String,
     failing: i64,
+    /// When a call went well last.
+    succeeded: Option<When>,
+    /// How many calls failed within an hour, and a day; empty where nothing was asked.
+    rates: [String; 2],
+    /// Within which time doors are proved shut, and how many say so.
+    proved: Option<(String, usize)>,
     facts: Vec<(&'static str, &'static str, String)>,
     can_test: bool,
     test: Option<Test>,
@@ -57,7 +70,25 @@ struct Test {
     says: String,
 }
 
-fn row(system: &SystemSettings, doors: Option<&SystemDoors>, visit: &Visit) -> Row {
+/// How many calls failed, in words.
+fn rate(rate: Rate) -> String {
+    match rate {
+        Rate { all: 0, .. } => "none asked".to_owned(),
+        Rate { all, failed: 0 } => format!("0 of {all}"),
+        Rate { all, failed } => {
+            // Upwards: one of a thousand is not nothing.
+            let share = (failed * 100 + all - 1) / all;
+            format!("{failed} of {all} ({share} %)")
+        }
+    }
+}
+
+fn row(
+    system: &SystemSettings,
+    doors: Option<&SystemDoors>,
+    calls: Option<&SystemCalls>,
+    visit: &Visit,
+) -> Row {
     let office = &visit.office;
     let practice = visit.practice();
     let outlook = office.lookout.find(&practice.name, &system.name);
@@ -116,6 +147,16 @@ fn row(system: &SystemSettings, doors: Option<&SystemDoors>, visit: &Visit) -> R
             .and_then(|doors| doors.oldest)
             .map_or_else(String::new, |at| apart(at, visit.now)),
         failing: doors.map_or(0, |doors| doors.failing),
+        succeeded: calls
+            .and_then(|calls| calls.last_success)
+            .map(|at| When::new(at, visit)),
+        rates: [
+            rate(calls.map_or_else(Rate::default, |calls| calls.hour)),
+            rate(calls.map_or_else(Rate::default, |calls| calls.day)),
+        ],
+        proved: calls
+            .and_then(|calls| calls.proved)
+            .map(|(time, doors)| (apart(visit.now, clock::after(visit.now, time)), doors)),
         facts,
         can_test: outlook.is_some_and(|outlook| outlook.is_called),
         test: test.map(|test| Test {
@@ -132,12 +173,13 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     let store = &visit.office.store;
     let practice = visit.practice();
     let doors = store.list_system_doors(&practice.name, visit.now).await?;
+    let calls = store.list_system_calls(&practice.name, visit.now).await?;
     let rows = practice
         .systems
         .iter()
         .map(|system| {
             let its = doors.iter().find(|doors| doors.system == system.name);
-            row(system, its, &visit)
+            row(system, its, calls.get(&system.name), &visit)
         })
         .collect();
     Ok(ok(&Systems {

@@ -15,6 +15,7 @@ use drawbridge::{
         admins::{Admin, Invitation, Session},
         identities::KeptForm,
         inbox::{SeenTo, Sought},
+        passkeys::Passkey,
         token_uses::Came,
     },
 };
@@ -22,6 +23,61 @@ use drawbridge_sdk::FailureClass;
 use serde_json::json;
 
 use crate::support::{TestApp, fake, person};
+
+pub async fn a_passkey_signs_once_what_it_was_asked_and_never_counts_back(app: &TestApp) {
+    let now = app.clock.now();
+    let admin = Admin {
+        id: "a1".into(),
+        practice: app.practice(),
+        name: "Dana Ruiz".to_owned(),
+        role: OfficeRole::Owner,
+        email: None,
+    };
+    let passkey = |id: &str, counter| Passkey {
+        id: id.to_owned(),
+        admin: admin.clone(),
+        name: "Laptop".to_owned(),
+        public_key: "key".to_owned(),
+        counter,
+        added: now,
+        used: None,
+    };
+    let mut tx = app.begin().await;
+    tx.record_admin(&admin);
+    let added = tx.record_passkey(&passkey("k1", 4)).await.unwrap();
+    let twice = tx.record_passkey(&passkey("k1", 5)).await.unwrap();
+    tx.record_passkey(&passkey("k2", 0)).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut tx = app.begin().await;
+    let spent = [
+        tx.spend_challenge("c1").await.unwrap(),
+        tx.spend_challenge("c1").await.unwrap(),
+    ];
+    let mut counted = Vec::new();
+    for (id, counter) in [("k1", 4), ("k1", 5), ("k1", 0), ("k2", 0), ("k3", 1)] {
+        counted.push(tx.use_passkey(id, counter).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    let used = app.store.find_passkey("k1").await.unwrap().unwrap();
+    let mut tx = app.begin().await;
+    let one = tx.remove_passkeys(&admin.id, Some("k2")).await.unwrap();
+    let of_nobody = tx.remove_passkeys(&"a2".into(), None).await.unwrap();
+    tx.forget_sign_ins(after(now, Duration::from_secs(1)));
+    let forgotten = tx.spend_challenge("c1").await.unwrap();
+    tx.remove_admin(&admin.id);
+    tx.commit().await.unwrap();
+
+    assert!(added && !twice);
+    assert_eq!(spent, [true, false]);
+    assert_eq!(counted, [false, true, false, true, false]);
+    assert_eq!((used.counter, used.used), (5, Some(now)));
+    assert_eq!((one.len(), of_nobody.len()), (1, 0));
+    assert!(forgotten, "what is kept grows no longer than a day");
+    assert_eq!(app.store.find_passkey("k1").await.unwrap(), None);
+    let left = app.store.list_passkeys(&app.practice()).await.unwrap();
+    assert!(left.is_empty(), "of whoever was sent away");
+}
 
 pub async fn a_link_is_used_once_and_a_session_is_found_until_it_ends(app: &TestApp) {
     let now = app.clock.now();

@@ -4,6 +4,7 @@ pub mod browser;
 pub mod fake;
 pub mod forms;
 pub mod oidc;
+pub mod passkey;
 pub mod post;
 pub mod provider;
 pub mod wire;

@@ -203,7 +203,8 @@ impl Alarm {
         let now = self.clock.now();
         // Before the transaction: nothing is read on another connection inside it.
         let since = alert.addressed.unwrap_or(alert.raised);
-        let is_given_up = clock::after(since, TRIED_FOR) <= now && !self.is_still_so(alert).await?;
+        let is_old = clock::after(since, TRIED_FOR) <= now;
+        let is_given_up = is_old && !self.is_still_so(alert).await?;
         let used = self.store.list_deliveries(&watched.name, &alert.id).await?;
         let mut tx = self.store.begin(&watched.name, now).await?;
         match became {
@@ -220,7 +221,7 @@ impl Alarm {
             }
             Became::Failed(failure) => {
                 metrics::count_alert(&watched.name, "failed");
-                let known = (used.as_slice(), is_given_up);
+                let known = (used.as_slice(), is_old, is_given_up);
                 self.note_failure(&mut tx, watched, (alert, delivery), known, &failure);
             }
         }
@@ -232,7 +233,7 @@ impl Alarm {
         tx: &mut WriteTx,
         watched: &Watched,
         (alert, delivery): (&Alert, &Delivery),
-        (used, is_given_up): (&[Delivery], bool),
+        (used, is_old, is_given_up): (&[Delivery], bool, bool),
         failure: &str,
     ) {
         let now = tx.now();
@@ -263,7 +264,11 @@ impl Alarm {
             let because = format!("the channel `{}` fails: {failure}", delivery.channel);
             tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
         }
-        tx.record(entry(tx, alert, delivery, what, &said));
+        // What fails for weeks in the same way fills no ledger.
+        let is_news = !is_old || is_given_up || delivery.failure.as_deref() != Some(failure);
+        if is_news || other.is_some() {
+            tx.record(entry(tx, alert, delivery, what, &said));
+        }
     }
 }
 

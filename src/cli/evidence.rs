@@ -62,6 +62,9 @@ pub struct Verify {
     /// The file that `evidence export` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Take a file of an older version, which does not prove that no record was left out
+    #[arg(long)]
+    older: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -165,6 +168,14 @@ impl Verify {
         })?;
         let proof = pack::verify(&text)
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
+        // Whoever leaves a record out may call the file an older one.
+        if proof.whole_to.is_none() && !self.older {
+            return Err(CliError::Integrity(format!(
+                "{}: a file of an older version does not prove that no record was left out: take a new one, or look \
+                 at what it does prove with `--older`",
+                self.file.display()
+            )));
+        }
         Ok((text, proof))
     }
 

@@ -231,7 +231,10 @@ pub(super) async fn admit(State(guard): State<Guard>, request: Request, next: Ne
         path: parts.uri.path().to_owned(),
         query: Fields::read(parts.uri.query().unwrap_or_default().as_bytes()),
         form: Fields::default(),
-        peer: peer.map(|ConnectInfo(peer)| tries::network(peer.ip())),
+        // Behind a proxy everybody is the proxy, and nobody must be kept out for another.
+        peer: peer
+            .filter(|_| guard.office.knows_peers)
+            .map(|ConnectInfo(peer)| tries::network(peer.ip())),
         file: None,
         now: guard.office.clock.now(),
     };

@@ -49,7 +49,7 @@ use axum::{
     response::Response,
 };
 use jiff::{Timestamp, tz::TimeZone};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 pub use self::providers::Providers;
 use self::seal::Seal;
@@ -65,6 +65,9 @@ use crate::{
     store::{Store, StoreError},
     tries::Tries,
 };
+
+/// How many codes are brought to identity providers at once; whoever comes then waits for a moment.
+const EXCHANGES: usize = 8;
 
 /// What the office knows of a practice.
 #[derive(Debug)]
@@ -121,6 +124,10 @@ pub struct Office {
     providers: Arc<Providers>,
     /// Sign-ins that a provider did not vouch for, by network.
     in_vain: Tries<IpAddr>,
+    /// How many codes may be brought to identity providers at once.
+    exchanges: Semaphore,
+    /// Whether browsers come here themselves, and not by a proxy.
+    knows_peers: bool,
     /// How long somebody who proved who they are is not asked again.
     fresh_for: Duration,
     /// Where people reach the console, and identity providers the front door.
@@ -181,6 +188,8 @@ impl Office {
             waits: settings.limits.waits,
             providers,
             in_vain: Tries::default(),
+            exchanges: Semaphore::new(EXCHANGES),
+            knows_peers: settings.tls.is_some() || !settings.is_https,
             fresh_for: settings.console.fresh_for,
             knows_its_url: settings.console.url.is_some(),
             site: Site::at(&url),

@@ -168,13 +168,15 @@ async fn take_in(visit: &Visit, going: Going) -> Result<Response, Happened> {
         return Ok(too_often(visit, wait));
     }
     let secrets = (going.nonce.as_str(), going.verifier.as_str());
-    match provider.vouch(code, secrets, visit.now).await {
-        Ok(identity) => {
-            if let Some(peer) = &visit.peer {
-                office.in_vain.went_well(peer);
-            }
-            arrive(visit, going, identity).await
-        }
+    let turn = office.exchanges.acquire().await;
+    let vouched = provider.vouch(code, secrets, visit.now).await;
+    drop(turn);
+    let is_their_fault = matches!(vouched, Err(OidcError::NotTaken(_)));
+    if let Some(peer) = visit.peer.as_ref().filter(|_| !is_their_fault) {
+        office.in_vain.went_well(peer);
+    }
+    match vouched {
+        Ok(identity) => arrive(visit, going, identity).await,
         Err(error) => Ok(not_vouched(visit, &error)),
     }
 }

@@ -99,6 +99,7 @@ pub(super) fn label(name: &str) -> Option<&'static str> {
         "email" => "E-mail",
         "role" => "Role",
         "days" => "Days",
+        "minutes" => "Minutes until it comes back",
         "overlap" => "Days for which the one before works",
         "source" => "Source",
         _ => return None,

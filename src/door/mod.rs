@@ -270,6 +270,23 @@ impl Door {
         proved && !missed
     }
 
+    /// Whether the latest reading, or a person, said that it is as wanted and no call is to be made since. It need
+    /// not be green: a later reading failed, or is missed.
+    pub fn was_as_wanted(&self) -> bool {
+        let was_read = self.seen_at >= Some(self.wanted_at)
+            && match self.seen {
+                Seen::Open => !self.wanted.is_closed(),
+                Seen::Closed | Seen::Absent => self.wanted.is_closed(),
+                Seen::Unknown => false,
+            };
+        self.due == Due::Read
+            && match self.assurance {
+                Assurance::Attested => true,
+                Assurance::Verified | Assurance::Unproven => was_read,
+                Assurance::Acknowledged | Assurance::Unknown => false,
+            }
+    }
+
     /// Whether its deadline has passed without it being green. A reading that is merely blind is
     /// never overdue, and neither is what somebody set aside.
     pub fn is_overdue(&self, now: Timestamp) -> bool {

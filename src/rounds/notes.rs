@@ -93,7 +93,7 @@ pub(super) fn caught_up(records: usize, at: Timestamp) -> Entry {
 /// A reading, what it proved, and how it was made.
 pub(super) fn read(
     door: &Door,
-    was_green: bool,
+    was_as_wanted: bool,
     verdict: &Verdict,
     receipts: &[Receipt],
     began: Timestamp,
@@ -124,7 +124,7 @@ pub(super) fn read(
             "door.unproven",
             json!({"why": "the same reading does not see the account known to exist"}),
         ),
-        Verdict::Otherwise(seen, why) if was_green => {
+        Verdict::Otherwise(seen, why) if was_as_wanted => {
             ("door.found_changed", json!({"seen": seen, "why": why}))
         }
         Verdict::Otherwise(seen, why) => ("door.not_as_wanted", json!({"seen": seen, "why": why})),

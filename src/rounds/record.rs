@@ -287,11 +287,11 @@ async fn judge_reading(
         opposite_may_land_until: tx.find_may_land_until(door, began).await?,
     };
     let verdict = judge(door, &reading);
-    let was_green = door.is_green(now);
+    let was_as_wanted = door.is_green(now) || door.was_as_wanted();
     door.after_verdict(verdict.clone(), began, now, retry::delay(door.tries));
     tx.record(notes::read(
         door,
-        was_green,
+        was_as_wanted,
         &verdict,
         &observation.receipts,
         began,

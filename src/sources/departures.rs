@@ -306,11 +306,16 @@ async fn look(
     let own = || {
         doors
             .iter()
-            .filter(|door| door.case.as_ref() == Some(&case))
+            .filter(|door| door.case.as_ref() == Some(&case) && door.wanted.is_closed())
+    };
+    let word = match (kept.is_undone, kept.closed) {
+        (true, _) => "undone",
+        (false, Some(_)) => "closed",
+        (false, None) => "started",
     };
     Ok(Json(json!({
         "id": case,
-        "state": if kept.closed.is_some() { "closed" } else { "started" },
+        "state": word,
         "person": kept.case.person,
         "learned": clock::to_text(kept.case.learned),
         "deadline": clock::to_text(kept.case.deadline),

@@ -276,10 +276,11 @@ impl Store {
         if practices.is_empty() {
             return Ok(Vec::new());
         }
+        // Hiding the practice has SQLite look for the few that are due, not for all that ever were.
         let mut statement = Statement::new(format!(
             "UPDATE alert_delivery SET next_try = $1 WHERE (practice, alert, channel) IN (
                  SELECT practice, alert, channel FROM alert_delivery
-                 WHERE next_try <= $2 AND practice IN ({these})
+                 WHERE next_try <= $2 AND practice || '' IN ({these})
                  ORDER BY next_try LIMIT {AT_ONCE} {skip_locked})
              RETURNING {DELIVERY}",
             these = placeholders(3, practices.len()),

@@ -102,6 +102,21 @@ pub struct Begun {
     pub has_exported: bool,
 }
 
+/// The latest departure of somebody. Hiding the order has SQLite look through their cases, not through all.
+pub(super) const LATEST_DEPARTURE: &str = concat!(
+    "SELECT ",
+    case_columns!(),
+    " FROM departure_case WHERE practice = $1 AND person = $2 AND kind = 'leaver'
+     ORDER BY learned || '' DESC, id DESC LIMIT 1"
+);
+
+/// Doors into a system whose last call or reading failed. Hiding the order, likewise.
+pub(super) const FAILING_INTO: &str = concat!(
+    "SELECT ",
+    door_columns!(),
+    " FROM door WHERE practice = $1 AND system = $2 AND failure IS NOT NULL ORDER BY wanted || '', deadline, id"
+);
+
 /// When the first close of a case was sent. The joins are told which way round to go: without statistics
 /// SQLite may walk through everything of the practice.
 pub(super) const FIRST_CLOSE: &str = "SELECT MIN(a.started) AS first
@@ -486,14 +501,9 @@ impl WriteTx {
         &mut self,
         person: &PersonId,
     ) -> Result<Option<Case>, StoreError> {
-        let statement = Statement::new(concat!(
-            "SELECT ",
-            case_columns!(),
-            " FROM departure_case WHERE practice = $1 AND person = $2 AND kind = 'leaver'
-             ORDER BY learned DESC, id DESC LIMIT 1"
-        ))
-        .bind(self.practice().as_str())
-        .bind(person.as_str());
+        let statement = Statement::new(LATEST_DEPARTURE)
+            .bind(self.practice().as_str())
+            .bind(person.as_str());
         let row = self.row(statement).await?;
         row.map_or(Ok(None), |row| case_of(&row).map(|kept| Some(kept.case)))
     }
@@ -518,14 +528,9 @@ impl WriteTx {
         &mut self,
         system: &SystemName,
     ) -> Result<Vec<Door>, StoreError> {
-        let statement = Statement::new(format!(
-            "SELECT {} FROM door WHERE practice = $1 AND system = $2 AND failure IS NOT NULL
-             ORDER BY wanted, deadline, id{}",
-            door_columns!(),
-            self.dialect().lock_rows()
-        ))
-        .bind(self.practice().as_str())
-        .bind(system.as_str());
+        let statement = Statement::new(format!("{FAILING_INTO}{}", self.dialect().lock_rows()))
+            .bind(self.practice().as_str())
+            .bind(system.as_str());
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 }

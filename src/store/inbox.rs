@@ -128,6 +128,15 @@ fn with(statement: Statement, bound: Vec<String>) -> Statement {
     bound.into_iter().fold(statement, Statement::bind)
 }
 
+/// Doors that the brake holds. Hiding what is wanted has SQLite look through what failed, not through all that
+/// is shut.
+pub(super) const HELD: &str = concat!(
+    "SELECT ",
+    door_columns!(),
+    " FROM door WHERE practice = $1 AND failure IS NOT NULL AND failure = 'needs_human' AND wanted || '' = 'closed'
+         AND due = 'act' AND tries = 0 AND next_try > $2"
+);
+
 impl Store {
     /// The causes of what failed, with how many doors each keeps.
     ///
@@ -196,14 +205,9 @@ impl Store {
         practice: &PracticeName,
         now: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
-        let statement = Statement::new(concat!(
-            "SELECT ",
-            door_columns!(),
-            " FROM door WHERE practice = $1 AND failure IS NOT NULL AND failure = 'needs_human' AND wanted = 'closed'
-                 AND due = 'act' AND tries = 0 AND next_try > $2"
-        ))
-        .bind(practice.as_str())
-        .bind(clock::to_text(now));
+        let statement = Statement::new(HELD)
+            .bind(practice.as_str())
+            .bind(clock::to_text(now));
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 

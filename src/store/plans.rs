@@ -3,12 +3,14 @@
 
 use super::{
     Dialect, Store,
-    cases::{FIRST_CLOSE, WATCHED},
+    cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
     database::Reads as _,
     doors::{FORWARDINGS, UNCLOSED},
+    inbox::HELD,
     lower::{USERS, lower},
     statement::Statement,
+    system_calls::SHUT_SINCE,
 };
 use crate::query::{AttributePath, Comparison, Filter, Literal};
 
@@ -68,6 +70,20 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
         ),
         (WATCHED.to_owned(), "door_2 (practice=? AND person=?)"),
         (WATCHED.to_owned(), "door_due (next_try<?)"),
+        (HELD.to_owned(), "door_failing (practice=?"),
+        (
+            FAILING_INTO.to_owned(),
+            "door_failing (practice=? AND system=?",
+        ),
+        (
+            LATEST_DEPARTURE.to_owned(),
+            "departure_case_person (practice=? AND person=?)",
+        ),
+        (
+            SHUT_SINCE.to_owned(),
+            "departure_case_learned (practice=? AND learned>?)",
+        ),
+        (SHUT_SINCE.to_owned(), "door_2 (practice=? AND person=?)"),
         (FIRST_CLOSE.to_owned(), "(practice=? AND door=?)"),
         (UNCLOSED.to_owned(), "SCAN door USING INDEX door_unproved"),
     ] {

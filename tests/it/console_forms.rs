@@ -23,8 +23,14 @@ use crate::{
 /// No page has a form for it: the script presses it for whoever is typing.
 const PRESSED_BY_THE_SCRIPT: &str = "/stay";
 
-/// Steps of a way in that began at an identity provider: `console_sign_in.rs` goes there.
-const ON_THE_WAY_IN: [&str; 2] = ["/sign-in/choose", "/sign-in/connect"];
+/// What begins at an identity provider or is signed by a device: `console_sign_in.rs` and
+/// `console_passkeys.rs` go there.
+const BEGUN_ELSEWHERE: [&str; 4] = [
+    "/sign-in/choose",
+    "/sign-in/connect",
+    "/sign-in/passkey",
+    "/passkeys",
+];
 
 /// What does its work without the database, and has nothing to lose.
 const WRITES_NOTHING: [&str; 3] = ["/stay", "/theme", "/alerts/{channel}/test"];
@@ -78,6 +84,7 @@ fn what_is_typed(name: &str) -> &'static str {
         "at" => "2026-11-21T17:00",
         "until" => "2026-11-25",
         "days" => "30",
+        "minutes" => "60",
         "overlap" => "7",
         "source" => "entra",
         "name" => "Zoë O'Neill",
@@ -168,7 +175,7 @@ async fn buttons(app: &TestApp, dana: &Browser) -> Vec<Button> {
     }
     let lead_nowhere: Vec<&str> = forms.iter().map(|form| form.action.as_str()).collect();
     assert!(lead_nowhere.is_empty(), "{lead_nowhere:?}");
-    buttons.retain(|button| !ON_THE_WAY_IN.contains(&button.route));
+    buttons.retain(|button| !BEGUN_ELSEWHERE.contains(&button.route));
     buttons
 }
 

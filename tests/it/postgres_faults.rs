@@ -364,10 +364,11 @@ async fn the_practice_comes_first_in_every_key() {
     assert!(by_practice.len() > 10, "{by_practice:?}");
     let others: Vec<&str> = others.iter().map(|(table, _)| table.as_str()).collect();
     // What belongs to no practice, the practices themselves, and what says which practice it is about:
-    // tokens, and an admin's links and sessions.
+    // tokens, and an admin's links, passkeys and sessions.
     let expected = [
         "_sqlx_migrations",
         "admin_invitation",
+        "admin_passkey",
         "admin_session",
         "install",
         "practice",

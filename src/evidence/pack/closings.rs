@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::lines::Link;
 
-/// A door that was to be shut, from the first wish to the next one that it shall be open.
+/// A door that was to be shut: from the first wish to its proof, and on to the next wish. Once it was proved, a
+/// new wish needs a proof of its own.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Closing {
     /// Internal id of the person.
@@ -59,8 +60,16 @@ pub fn closings(pack: &str) -> Vec<Closing> {
         let text_of = |value: &Value| value.as_str().map(str::to_owned);
         let when = text_of(&record["when"]);
         let what = record["what"].as_str().unwrap_or_default();
-        if what == "door.wanted" && detail["wanted"] != "closed" {
+        let is_over = |at: &usize| {
+            closings
+                .get(*at)
+                .is_some_and(|known| known.proved.is_some())
+        };
+        let begins_anew = detail["wanted"] != "closed" || under_way.get(door).is_some_and(is_over);
+        if what == "door.wanted" && begins_anew {
             under_way.remove(door);
+        }
+        if what == "door.wanted" && detail["wanted"] != "closed" {
             continue;
         }
         let known = under_way.get(door).and_then(|at| closings.get_mut(*at));
@@ -86,7 +95,11 @@ pub fn closings(pack: &str) -> Vec<Closing> {
                 closing.proved = when;
                 closing.signed_by = text_of(&detail["signed_by"]);
             }
-            ("door.found_changed", Some(closing)) => closing.found_changed = when,
+            ("door.found_changed" | "door.not_as_wanted", Some(closing))
+                if closing.proved.is_some() =>
+            {
+                closing.found_changed = when;
+            }
             _ => {}
         }
     }
@@ -155,5 +168,26 @@ mod tests {
         assert!(first.is_in_time());
         assert_eq!((&again.asked, &again.proved), (&at(9), &None));
         assert!(!again.is_in_time());
+    }
+
+    #[test]
+    fn no_departure_is_proved_by_what_proved_an_earlier_one() {
+        let pack = [
+            line(0, "door.wanted", &json!({})),
+            line(1, "door.verified", &json!({})),
+            line(2, "door.wanted", &json!({})),
+            line(3, "door.not_as_wanted", &json!({})),
+            line(4, "door.verified", &json!({})),
+            line(5, "door.not_as_wanted", &json!({})),
+        ];
+
+        let closings = closings(&pack.join("\n"));
+
+        let [first, again] = closings.as_slice() else {
+            panic!("{closings:?}");
+        };
+        let at = |minute: u8| Some(format!("2026-11-20T17:0{minute}:00.000Z"));
+        assert_eq!((&first.proved, &first.found_changed), (&at(1), &None));
+        assert_eq!((&again.proved, &again.found_changed), (&at(4), &at(5)));
     }
 }

@@ -65,6 +65,7 @@ impl Counted {
 /// The note as it stands in the ledger.
 #[derive(Debug, Deserialize)]
 struct Note {
+    when: String,
     practice: String,
     what: String,
     person: Option<String>,
@@ -108,6 +109,7 @@ impl Count {
             _ => None,
         };
         let is_of_it = note.practice == header.practice
+            && note.when == header.exported
             && note.what == WHAT
             && Some(pack) == header.pack
             && note.person == header.person

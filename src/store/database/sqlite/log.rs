@@ -1,5 +1,5 @@
 //! The write-ahead log, carried over into the database beside the writer: it takes as long as writing
-//! does, and nobody who waits for a commit has to wait for it.
+//! does, and those who wait for a commit hardly ever have to wait for it.
 //!
 //! # Source
 //! <https://www.sqlite.org/wal.html#ckpt>.
@@ -58,7 +58,7 @@ fn note(_: &Wal, pages: i32) -> rusqlite::Result<()> {
 
 impl Log {
     /// Carries the log over once it is long enough; called after each commit, by the thread that made it.
-    /// A full disk or another process can keep it from that: one of the next commits tries again.
+    /// A full disk or another process can keep it from that: a later commit tries again.
     pub(super) fn carry_over(self: &Arc<Self>, path: &Path, writer: &Connection) {
         let pages = PAGES.get();
         if pages >= MOST {

@@ -92,6 +92,7 @@ async function findPages(page, origin) {
     systems: `${origin}/systems`,
     ledger: `${origin}/ledger`,
     settings: `${origin}/settings`,
+    passkeys: `${origin}/passkeys`,
   };
 }
 

@@ -41,6 +41,16 @@ macro_rules! passkeys {
     };
 }
 
+/// Whose holder has not left since it was added, or in the same moment. Without an address nobody knows whether they have.
+macro_rules! is_good {
+    () => {
+        " AND a.email IS NOT NULL AND NOT EXISTS (
+             SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
+             WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
+                 AND p.departed_at >= k.added)"
+    };
+}
+
 fn passkey_of(row: &Row) -> Result<Passkey, StoreError> {
     Ok(Passkey {
         id: row.text("id")?,
@@ -76,6 +86,36 @@ impl Store {
         .bind(practice.as_str());
         self.rows(statement).await?.iter().map(passkey_of).collect()
     }
+
+    /// The passkeys of an admin, the oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_passkeys_of(&self, admin: &Admin) -> Result<Vec<Passkey>, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.practice = $1 AND k.admin = $2 ORDER BY added, k.id"
+        ))
+        .bind(admin.practice.as_str())
+        .bind(admin.id.as_str());
+        self.rows(statement).await?.iter().map(passkey_of).collect()
+    }
+
+    /// Those of them that are good still, as [`WriteTx::is_passkey_good`] has it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_good_passkeys_of(&self, admin: &Admin) -> Result<Vec<Passkey>, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.practice = $1 AND k.admin = $2",
+            is_good!(),
+            " ORDER BY added, k.id"
+        ))
+        .bind(admin.practice.as_str())
+        .bind(admin.id.as_str());
+        self.rows(statement).await?.iter().map(passkey_of).collect()
+    }
 }
 
 impl WriteTx {
@@ -96,6 +136,36 @@ impl WriteTx {
         .bind(passkey.counter)
         .bind(clock::to_text(passkey.added));
         Ok(self.row(statement).await?.is_some())
+    }
+
+    /// Whether a passkey lets its holder in still: they may come in, have an address by which it is known when they
+    /// leave, and have not left since it was added.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_passkey_good(&mut self, id: &str) -> Result<bool, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.id = $1 AND k.practice = $2",
+            is_good!()
+        ))
+        .bind(id)
+        .bind(self.practice().as_str());
+        Ok(self.row(statement).await?.is_some())
+    }
+
+    /// How many passkeys an admin has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_passkeys(&mut self, admin: &AdminId) -> Result<i64, StoreError> {
+        let statement = Statement::new(
+            "SELECT COUNT(*) AS known FROM admin_passkey WHERE practice = $1 AND admin = $2",
+        )
+        .bind(self.practice().as_str())
+        .bind(admin.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(0), |row| row.number("known"))
     }
 
     /// Uses up what a browser was asked. Answers whether nobody has: what was brought once is not taken again.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    ids::{AdminId, PracticeName},
+    ids::{AdminId, PersonId, PracticeName},
 };
 
 /// A passkey of an admin.
@@ -217,5 +217,30 @@ impl WriteTx {
         .bind(id.unwrap_or_default());
         let rows = self.rows(statement).await?;
         rows.iter().map(|row| row.text("name")).collect()
+    }
+
+    /// Removes what whoever bears the address of this person had added by then. Answers whose they were, and
+    /// what they were called.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn remove_passkeys_from_before(
+        &mut self,
+        person: &PersonId,
+        then: Timestamp,
+    ) -> Result<Vec<(AdminId, String)>, StoreError> {
+        let statement = Statement::new(
+            "DELETE FROM admin_passkey WHERE practice = $1 AND added <= $2 AND admin IN (
+                 SELECT a.id FROM identifier i JOIN admin a ON a.practice = i.practice AND a.email = i.folded
+                 WHERE i.practice = $1 AND i.person = $3 AND i.kind IN ('email', 'user_name') AND a.removed IS NULL)
+             RETURNING admin, name",
+        )
+        .bind(self.practice().as_str())
+        .bind(clock::to_text(then))
+        .bind(person.as_str());
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("admin")?.into(), row.text("name")?)))
+            .collect()
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use drawbridge::{
     clock::Clock as _,
+    intake::returns::Word,
     policy::office::OfficeRole,
     store::{admins::Admin, passkeys::Passkey},
 };
@@ -17,6 +18,11 @@ use crate::support::{
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+const DANA: Word<'static> = Word {
+    by: "Dana Ruiz",
+    note: "back from leave",
+};
 
 /// A form that wants proof.
 const A_TOKEN: [(&str, &str); 2] = [("source", "entra"), ("days", "10")];
@@ -694,6 +700,70 @@ async fn whoever_comes_to_prove_it_first_is_led_back_to_the_page() {
     assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
     assert!(asked.says("action=\"/sign-in/passkey?for=proof"));
     assert_eq!(led.header("location"), "/passkeys");
+}
+
+#[tokio::test]
+async fn a_passkey_from_before_a_departure_stays_dead_after_an_approved_return() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    nina_leaves(&app).await;
+    let person = app.person("nina").await;
+
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, DANA).await;
+    approved.unwrap().unwrap();
+    app.run_due().await;
+    let old = show(&console.browser(), &mut device, "").await;
+    let nina = come_in(&app, &console).await;
+    let mut new = Device::new("device-3");
+    add(&nina, &mut new).await;
+    let by_new = show(&console.browser(), &mut new, "").await;
+
+    assert!(is_refused(&old), "{}", old.text);
+    assert_eq!(by_new.status, StatusCode::SEE_OTHER, "{}", by_new.text);
+    let removed = said(&app, "admin.passkey_removed").await;
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0]["detail"]["name"], "Nina Wong");
+    assert_eq!(removed[0]["detail"]["passkey"], "Front desk laptop");
+}
+
+#[tokio::test]
+async fn a_passkey_from_before_stays_dead_also_when_the_hold_is_over_by_itself() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    let person = app.person("nina").await;
+    let user = app.begin().await.find_known(&person).await.unwrap().user;
+    let user = user.unwrap().id;
+    app.disable(&user).await;
+    app.run_due().await;
+    app.clock.advance(60 * 24 * 60 * MINUTE);
+    app.run_due().await;
+
+    app.set_active(&user, true).await;
+    app.run_due().await;
+    let old = show(&console.browser(), &mut device, "").await;
+
+    let mut tx = app.begin().await;
+    let known = tx.find_known(&person).await.unwrap();
+    drop(tx);
+    assert_eq!(known.person.departed_at, None, "she is back");
+    assert!(is_refused(&old), "{}", old.text);
+    assert_eq!(said(&app, "admin.passkey_removed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_undo_of_a_wrong_person_gives_them_their_passkey_back() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    nina_leaves(&app).await;
+    let person = app.person("nina").await;
+
+    let meanwhile = show(&console.browser(), &mut device, "").await;
+    let caller = app.caller();
+    let undone = app.intake.undo_departure(&caller, &person, DANA).await;
+    undone.unwrap().unwrap();
+    app.run_due().await;
+    let page = show(&console.browser(), &mut device, "").await;
+
+    assert!(is_refused(&meanwhile), "{}", meanwhile.text);
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 use super::{
     admins::{self, Used},
-    admit::{Visit, hold},
+    admit::{Visit, hold, is_proved},
     assets,
     frame::{Frame, ok, ours, see_other},
     provider::{drop_kept, find, keep},
@@ -30,17 +30,11 @@ use crate::{
     bearer, clock,
     ids::AdminId,
     passkey::{self, Refused, Signed, Site},
-    store::{StoreError, admins::Admin, passkeys::Passkey},
+    store::{StoreError, passkeys::Passkey},
 };
 
 /// How long somebody may take before their device, and the form that follows may wait.
 const BACK_WITHIN: Duration = Duration::from_secs(10 * 60);
-
-/// How many passkeys somebody may have.
-const MOST: usize = 20;
-
-/// What is kept in the browser meanwhile.
-const ASKED: &str = "asked";
 
 /// What for a device is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +45,18 @@ enum For {
     Proof,
     /// To come in by it from now on.
     Adding,
+}
+
+impl For {
+    /// What is kept in the browser meanwhile: one for each, so that proving in between takes nothing from what was
+    /// begun before.
+    const fn kept_as(self) -> &'static str {
+        match self {
+            Self::SignIn => "asked",
+            Self::Proof => "asked-proof",
+            Self::Adding => "asked-adding",
+        }
+    }
 }
 
 /// What a device was asked, by the browser that asked.
@@ -85,7 +91,8 @@ pub(super) async fn form_to_prove(visit: &Visit, next: &str) -> Result<Option<Fo
         return Ok(None);
     }
     let admin = &visit.signed_in().session.admin;
-    let is_none = of(visit, admin).await?.is_empty();
+    let good = visit.office.store.list_good_passkeys_of(admin).await?;
+    let is_none = good.is_empty();
     Ok((!is_none).then(|| form("proof", next, "Prove it by passkey".to_owned())))
 }
 
@@ -100,11 +107,14 @@ fn form(what_for: &str, next: &str, button: String) -> Form {
     }
 }
 
-/// The passkeys of somebody, the oldest first.
-async fn of(visit: &Visit, admin: &Admin) -> Result<Vec<Passkey>, StoreError> {
-    let mut passkeys = visit.office.store.list_passkeys(&admin.practice).await?;
-    passkeys.retain(|passkey| passkey.admin.id == admin.id);
-    Ok(passkeys)
+/// Why no device is asked for a new passkey. It would keep one that is not taken.
+fn may_not_add(visit: &Visit) -> Option<&'static str> {
+    let session = &visit.signed_in().session;
+    if session.admin.email.is_none() {
+        return Some(admins::NO_ADDRESS);
+    }
+    (!is_proved(visit, session.proved))
+        .then_some("prove first that it is still you: load the page again")
 }
 
 /// What a browser shall ask its device, for a script.
@@ -120,14 +130,18 @@ pub(super) async fn ask(Extension(visit): Extension<Arc<Visit>>) -> Answer {
         ("adding", Some(admin)) => (For::Adding, Some(admin)),
         _ => (For::SignIn, None),
     };
-    let known: Vec<String> = match admin {
-        Some(admin) => {
-            let known = of(&visit, admin).await?;
-            known.into_iter().map(|passkey| passkey.id).collect()
-        }
+    if what_for == For::Adding
+        && let Some(why) = may_not_add(&visit)
+    {
+        return Err(Happened::Refused(why.to_owned()));
+    }
+    let known = match (what_for, admin) {
+        (For::Adding, Some(admin)) => office.store.list_passkeys_of(admin).await?,
+        (_, Some(admin)) => office.store.list_good_passkeys_of(admin).await?,
         // Nobody is told who has one.
-        None => Vec::new(),
+        (_, None) => Vec::new(),
     };
+    let known: Vec<String> = known.into_iter().map(|passkey| passkey.id).collect();
     let question = match (what_for, admin) {
         (For::Adding, Some(admin)) => {
             // Whoever works for several practices has one in each.
@@ -143,7 +157,7 @@ pub(super) async fn ask(Extension(visit): Extension<Arc<Visit>>) -> Answer {
         next: ours(visit.query.get("next")).unwrap_or_default().to_owned(),
         since: visit.now,
     };
-    let held = keep(office, ASKED, &asked).await?;
+    let held = keep(office, what_for.kept_as(), &asked).await?;
     Ok(with_cookie(json(&question), &held))
 }
 
@@ -152,25 +166,35 @@ fn json(value: &Value) -> Response {
     (kind, value.to_string()).into_response()
 }
 
-/// What this browser asked its device lately.
-async fn asked(visit: &Visit, headers: &HeaderMap) -> Result<Option<Asked>, StoreError> {
-    let found = find::<Asked>(&visit.office, ASKED, headers).await?;
-    Ok(found.filter(|asked| clock::after(asked.since, BACK_WITHIN) > visit.now))
+/// What this browser asked its device lately, for this.
+async fn asked(
+    visit: &Visit,
+    what_for: For,
+    headers: &HeaderMap,
+) -> Result<Option<Asked>, StoreError> {
+    let found = find::<Asked>(&visit.office, what_for.kept_as(), headers).await?;
+    Ok(found.filter(|asked| {
+        asked.what_for == what_for && clock::after(asked.since, BACK_WITHIN) > visit.now
+    }))
 }
 
 /// Lets somebody in who shows a passkey, or notes that it is still them.
 pub(super) async fn let_in(Extension(visit): Extension<Arc<Visit>>, headers: HeaderMap) -> Answer {
     let office = &visit.office;
     let site = office.site.as_ref().ok_or(Happened::NotThere)?;
-    let answer = match asked(&visit, &headers).await? {
-        Some(asked) if asked.what_for != For::Adding => take_in(&visit, site, &asked).await?,
-        _ => refuse(
+    let what_for = match visit.query.get("for") {
+        "proof" => For::Proof,
+        _ => For::SignIn,
+    };
+    let answer = match asked(&visit, what_for, &headers).await? {
+        Some(asked) => take_in(&visit, site, &asked).await?,
+        None => refuse(
             &visit,
             "nothing was asked of this browser within the last ten minutes",
             "This did not begin in this browser, or took longer than 10 minutes. Begin again.",
         ),
     };
-    Ok(with_cookie(answer, &drop_kept(office, ASKED)))
+    Ok(with_cookie(answer, &drop_kept(office, what_for.kept_as())))
 }
 
 async fn take_in(visit: &Visit, site: &Site, asked: &Asked) -> Result<Response, Happened> {
@@ -194,8 +218,11 @@ async fn take_in(visit: &Visit, site: &Site, asked: &Asked) -> Result<Response, 
     let counter = match site.check_signed(&asked.challenge, key, signed) {
         Ok(counter) => counter,
         Err(why) => {
-            if why == Refused::CountedBack {
-                admins::note_copied(&office.store, &passkey, visit.now).await?;
+            if why == Refused::CountedBack
+                && !admins::note_copied(&office.store, &passkey, &asked.challenge, visit.now)
+                    .await?
+            {
+                return Ok(not_again(visit));
             }
             return Ok(not_taken(visit, why));
         }
@@ -272,9 +299,9 @@ fn unknown(visit: &Visit) -> Response {
 fn not_again(visit: &Visit) -> Response {
     refuse(
         visit,
-        "the passkey was used already for this, was removed, or its holder left",
+        "the passkey was used already for this, was removed, or its holder left or has no address",
         "This was sent once already, or the passkey was removed meanwhile, or its holder has left the practice since it was \
-         added. Begin again.",
+         added, or has no e-mail address here by which that would be known. Begin again, or come in by a one-time link.",
     )
 }
 
@@ -286,6 +313,10 @@ struct Passkeys {
     /// The script; empty where browsers keep no passkeys for this address.
     script: &'static str,
     is_full: bool,
+    /// Why there is none to be had; empty for nothing.
+    needs: &'static str,
+    /// Whether they proved lately that it is them.
+    is_proved: bool,
 }
 
 #[derive(Debug)]
@@ -298,12 +329,18 @@ struct Row {
 
 /// The passkeys of whoever is signed in.
 pub(super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> Answer {
-    let known = of(&visit, &visit.signed_in().session.admin).await?;
+    let session = &visit.signed_in().session;
+    let known = visit.office.store.list_passkeys_of(&session.admin).await?;
     let site = visit.office.site.as_ref();
     Ok(ok(&Passkeys {
         frame: Frame::of(&visit, "Passkeys").await,
         script: site.map_or("", |_| assets::passkey()),
-        is_full: known.len() >= MOST,
+        is_full: i64::try_from(known.len()).is_ok_and(|known| known >= admins::MOST),
+        needs: match session.admin.email {
+            None => admins::NO_ADDRESS,
+            Some(_) => "",
+        },
+        is_proved: is_proved(&visit, session.proved),
         rows: known
             .into_iter()
             .map(|passkey| Row {
@@ -321,21 +358,20 @@ pub(super) async fn add(Extension(visit): Extension<Arc<Visit>>, headers: Header
     let office = &visit.office;
     let site = office.site.as_ref().ok_or(Happened::NotThere)?;
     let admin = &visit.signed_in().session.admin;
-    let asked = asked(&visit, &headers).await?;
-    let is_theirs =
-        |asked: &Asked| asked.what_for == For::Adding && asked.admin.as_ref() == Some(&admin.id);
+    let (client_data, attestation) = (visit.form.get("client_data"), visit.form.get("attestation"));
+    if client_data.is_empty() && attestation.is_empty() {
+        // They came to prove first that it is them.
+        return Ok(see_other("/passkeys"));
+    }
+    let asked = asked(&visit, For::Adding, &headers).await?;
+    let is_theirs = |asked: &Asked| asked.admin.as_ref() == Some(&admin.id);
     let Some(asked) = asked.filter(is_theirs) else {
         let why = "no device was asked for a passkey of yours in this browser within the last 10 minutes: add it once more";
         return Err(Happened::Refused(why.to_owned()));
     };
-    let (client_data, attestation) = (visit.form.get("client_data"), visit.form.get("attestation"));
     let made = site
         .read_made(&asked.challenge, client_data, attestation)
         .map_err(|why| Happened::Refused(why.to_string()))?;
-    if of(&visit, admin).await?.len() >= MOST {
-        let why = format!("nobody has more than {MOST} passkeys: remove one first");
-        return Err(Happened::Refused(why));
-    }
     let name = visit.form.get("name");
     let passkey = Passkey {
         id: made.id,
@@ -348,7 +384,7 @@ pub(super) async fn add(Extension(visit): Extension<Arc<Visit>>, headers: Header
     };
     let added = admins::add_passkey(&office.store, &passkey, &asked.challenge).await?;
     added.map_err(Happened::Refused)?;
-    let cookie = drop_kept(office, ASKED);
+    let cookie = drop_kept(office, For::Adding.kept_as());
     Ok(with_cookie(see_other("/passkeys?said=passkey"), &cookie))
 }
 
@@ -357,9 +393,10 @@ pub(super) async fn remove(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
 ) -> Answer {
-    let admin = &visit.signed_in().session.admin;
+    let session = &visit.signed_in().session;
     let (store, caller) = (&visit.office.store, visit.caller());
-    let removed = admins::remove_passkeys(store, &caller, admin, Some(&id), visit.now).await?;
+    let which = (&session.admin, Some(id.as_str()));
+    let removed = admins::remove_passkeys(store, &caller, which, session, visit.now).await?;
     if removed == 0 {
         return Err(Happened::NotThere);
     }
@@ -377,6 +414,8 @@ pub(super) async fn remove_all(
         .iter()
         .find(|known| known.id.as_str() == admin)
         .ok_or(Happened::NotThere)?;
-    admins::remove_passkeys(store, &visit.caller(), admin, None, visit.now).await?;
+    let session = &visit.signed_in().session;
+    let caller = visit.caller();
+    admins::remove_passkeys(store, &caller, (admin, None), session, visit.now).await?;
     Ok(see_other("/settings?said=passkeys-removed"))
 }

@@ -205,8 +205,13 @@ pub(super) fn said(query: &Fields) -> Option<String> {
         ),
         "ended" => "Written down. What was said before stays in the ledger.".to_owned(),
         "passkey" => "Added. From now on it signs you in.".to_owned(),
-        "passkey-removed" => "Removed. It signs nobody in any more.".to_owned(),
-        "passkeys-removed" => "Their passkeys are removed; other ways in stay.".to_owned(),
+        "passkey-removed" => {
+            "Removed. It signs nobody in any more, and you were signed out everywhere but here."
+                .to_owned()
+        }
+        "passkeys-removed" => {
+            "Their passkeys are removed, and they were signed out; other ways in stay.".to_owned()
+        }
         "told" => "The channel took the test: look whether it arrived.".to_owned(),
         "not_told" => "The channel did not take the test; it says why below.".to_owned(),
         "removed" => "They may not come in any more, and were signed out.".to_owned(),

@@ -100,7 +100,9 @@ pub(super) async fn plan_known(
         }
         Change::Joined | Change::Returned if returns::holds(tx, desk, &known.person).await? => {}
         Change::Joined | Change::Returned => {
-            known.person.departed_at = None;
+            if let Some(left) = known.person.departed_at.take() {
+                returns::remove_passkeys(tx, "bridge", &known.person.id, left).await?;
+            }
             known.person.held_since = None;
         }
         Change::RepeatedDisable | Change::RecordOnly | Change::Changed => {}

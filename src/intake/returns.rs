@@ -1,5 +1,6 @@
 //! A departure sticks (rule R9): whoever comes back within the hold period waits for somebody's word.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
@@ -10,6 +11,7 @@ use super::{
 };
 use crate::{
     clock,
+    evidence::Entry,
     ids::PersonId,
     people::{Change, User},
     store::{StoreError, WriteTx, persons::Person, returns::Decision},
@@ -67,6 +69,34 @@ pub(super) async fn void(
     Ok(())
 }
 
+/// Removes the passkeys of an admin who comes back, from before they left: the devices may be in other hands by now.
+/// They add new ones.
+pub(super) async fn remove_passkeys(
+    tx: &mut WriteTx,
+    who: &str,
+    person: &PersonId,
+    left: Timestamp,
+) -> Result<(), StoreError> {
+    for (id, passkey) in tx.remove_passkeys_from_before(person, left).await? {
+        let Some(admin) = tx.find_admin_by_id(&id).await? else {
+            continue;
+        };
+        let detail = json!({
+            "admin": admin.id, "name": admin.name, "role": admin.role.as_str(), "passkey": passkey,
+        });
+        let removed = Entry {
+            at: tx.now(),
+            who: who.to_owned(),
+            what: "admin.passkey_removed",
+            person: None,
+            system: None,
+            detail: detail.as_object().cloned().unwrap_or_default(),
+        };
+        tx.record(removed);
+    }
+    Ok(())
+}
+
 impl Intake {
     /// Lets a person in again whose departure holds, whether a return waits or not: doors follow their
     /// role. The inner error says, for a person, why that cannot be.
@@ -81,11 +111,11 @@ impl Intake {
     ) -> Result<Result<Vec<Moved>, String>, StoreError> {
         let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
         let known = tx.find_known(person).await?;
-        if known.person.departed_at.is_none() {
+        let Some(left) = known.person.departed_at else {
             return Ok(Err(
                 "this person has not left: there is nothing to approve".to_owned()
             ));
-        }
+        };
         if !known.user.as_ref().is_some_and(User::active) {
             return Ok(Err(
                 "the identity provider says that this person is not active: enable them there first"
@@ -96,6 +126,7 @@ impl Intake {
         let detail = json!({"return": id, "approved_by": word.by, "note": word.note});
         let approved = entry(&tx, caller, Some(person.clone()), "return.approved", detail);
         tx.record(approved);
+        remove_passkeys(&mut tx, &caller.actor, person, left).await?;
         tx.update_person(&Person {
             departed_at: None,
             held_since: None,

@@ -332,4 +332,16 @@ impl WriteTx {
         .bind(self.practice().as_str());
         self.later(statement);
     }
+
+    /// Ends every session of an admin but this one.
+    pub fn end_other_sessions(&mut self, admin: &AdminId, but: &str) {
+        let statement = Statement::new(
+            "UPDATE admin_session SET ended = $1 WHERE practice = $2 AND admin = $3 AND id <> $4 AND ended IS NULL",
+        )
+        .bind(clock::to_text(self.now()))
+        .bind(self.practice().as_str())
+        .bind(admin.as_str())
+        .bind(but);
+        self.later(statement);
+    }
 }

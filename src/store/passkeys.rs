@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock,
-    ids::{AdminId, PracticeName},
+    ids::{AdminId, PersonId, PracticeName},
 };
 
 /// A passkey of an admin.
@@ -38,6 +38,16 @@ macro_rules! passkeys {
         "SELECT k.id AS id, k.practice AS practice, k.admin AS admin, a.name AS name, role, email, k.name AS label,
              public_key, counter, added, used
          FROM admin_passkey k JOIN admin a ON a.practice = k.practice AND a.id = k.admin AND a.removed IS NULL"
+    };
+}
+
+/// Whose holder has not left since it was added, or in the same moment. Without an address nobody knows whether they have.
+macro_rules! is_good {
+    () => {
+        " AND a.email IS NOT NULL AND NOT EXISTS (
+             SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
+             WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
+                 AND p.departed_at >= k.added)"
     };
 }
 
@@ -76,6 +86,36 @@ impl Store {
         .bind(practice.as_str());
         self.rows(statement).await?.iter().map(passkey_of).collect()
     }
+
+    /// The passkeys of an admin, the oldest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_passkeys_of(&self, admin: &Admin) -> Result<Vec<Passkey>, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.practice = $1 AND k.admin = $2 ORDER BY added, k.id"
+        ))
+        .bind(admin.practice.as_str())
+        .bind(admin.id.as_str());
+        self.rows(statement).await?.iter().map(passkey_of).collect()
+    }
+
+    /// Those of them that are good still, as [`WriteTx::is_passkey_good`] has it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_good_passkeys_of(&self, admin: &Admin) -> Result<Vec<Passkey>, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.practice = $1 AND k.admin = $2",
+            is_good!(),
+            " ORDER BY added, k.id"
+        ))
+        .bind(admin.practice.as_str())
+        .bind(admin.id.as_str());
+        self.rows(statement).await?.iter().map(passkey_of).collect()
+    }
 }
 
 impl WriteTx {
@@ -96,6 +136,36 @@ impl WriteTx {
         .bind(passkey.counter)
         .bind(clock::to_text(passkey.added));
         Ok(self.row(statement).await?.is_some())
+    }
+
+    /// Whether a passkey lets its holder in still: they may come in, have an address by which it is known when they
+    /// leave, and have not left since it was added.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_passkey_good(&mut self, id: &str) -> Result<bool, StoreError> {
+        let statement = Statement::new(concat!(
+            passkeys!(),
+            " WHERE k.id = $1 AND k.practice = $2",
+            is_good!()
+        ))
+        .bind(id)
+        .bind(self.practice().as_str());
+        Ok(self.row(statement).await?.is_some())
+    }
+
+    /// How many passkeys an admin has.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn count_passkeys(&mut self, admin: &AdminId) -> Result<i64, StoreError> {
+        let statement = Statement::new(
+            "SELECT COUNT(*) AS known FROM admin_passkey WHERE practice = $1 AND admin = $2",
+        )
+        .bind(self.practice().as_str())
+        .bind(admin.as_str());
+        let row = self.row(statement).await?;
+        row.map_or(Ok(0), |row| row.number("known"))
     }
 
     /// Uses up what a browser was asked. Answers whether nobody has: what was brought once is not taken again.
@@ -147,5 +217,30 @@ impl WriteTx {
         .bind(id.unwrap_or_default());
         let rows = self.rows(statement).await?;
         rows.iter().map(|row| row.text("name")).collect()
+    }
+
+    /// Removes what whoever bears the address of this person had added by then. Answers whose they were, and
+    /// what they were called.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn remove_passkeys_from_before(
+        &mut self,
+        person: &PersonId,
+        then: Timestamp,
+    ) -> Result<Vec<(AdminId, String)>, StoreError> {
+        let statement = Statement::new(
+            "DELETE FROM admin_passkey WHERE practice = $1 AND added <= $2 AND admin IN (
+                 SELECT a.id FROM identifier i JOIN admin a ON a.practice = i.practice AND a.email = i.folded
+                 WHERE i.practice = $1 AND i.person = $3 AND i.kind IN ('email', 'user_name') AND a.removed IS NULL)
+             RETURNING admin, name",
+        )
+        .bind(self.practice().as_str())
+        .bind(clock::to_text(then))
+        .bind(person.as_str());
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("admin")?.into(), row.text("name")?)))
+            .collect()
     }
 }

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use drawbridge::policy::office::OfficeRole;
+use drawbridge::{
+    clock::Clock as _,
+    intake::returns::Word,
+    policy::office::OfficeRole,
+    store::{admins::Admin, passkeys::Passkey},
+};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -14,12 +19,79 @@ use crate::support::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+const DANA: Word<'static> = Word {
+    by: "Dana Ruiz",
+    note: "back from leave",
+};
+
+/// A form that wants proof.
+const A_TOKEN: [(&str, &str); 2] = [("source", "entra"), ("days", "10")];
+
+/// Somebody with an address, signed in by a link.
+async fn a_guest(app: &TestApp, console: &Console, role: OfficeRole) -> Browser {
+    let (name, email) = (
+        format!("Dana the {}", role.as_str()),
+        format!("{}@elm.example", role.as_str()),
+    );
+    app.let_in("elm", &name, role, &email).await;
+    app.sign_in(console, role).await
+}
+
+/// The admin of this role.
+async fn admin(app: &TestApp, role: OfficeRole) -> Admin {
+    let admins = app.store.list_admins(&app.practice()).await.unwrap();
+    admins.into_iter().find(|admin| admin.role == role).unwrap()
+}
+
+/// Has an admin be one without an address, as the first owner may be.
+async fn without_address(app: &TestApp, role: OfficeRole) {
+    let admin = admin(app, role).await;
+    let mut tx = app.begin().await;
+    tx.record_admin(&Admin {
+        email: None,
+        ..admin
+    });
+    tx.commit().await.unwrap();
+}
+
+/// Nina, an admin and a nurse, who has added a passkey.
+async fn nina_with_passkey() -> (TestApp, Console, Browser, Device) {
+    let (app, console, _owner) = a_console().await;
+    app.let_in("elm", "Nina Wong", OfficeRole::Admin, "nina@elm.example")
+        .await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.clock.advance(MINUTE);
+    let nina = come_in(&app, &console).await;
+    let mut device = Device::new("device-2");
+    let added = add(&nina, &mut device).await;
+    assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.text);
+    (app, console, nina, device)
+}
+
+/// Nina comes in by a link made now.
+async fn come_in(app: &TestApp, console: &Console) -> Browser {
+    let link = app.link("elm", "Nina Wong", OfficeRole::Admin).await;
+    let browser = console.browser();
+    let came_in = browser.post("/sign-in", &[("link", &link)]).await;
+    assert_eq!(came_in.status, StatusCode::SEE_OTHER, "{}", came_in.text);
+    browser
+}
+
+/// Nina leaves the practice.
+async fn nina_leaves(app: &TestApp) {
+    let person = app.person("nina").await;
+    app.intake.depart(&app.caller(), &person).await.unwrap();
+    app.run_due().await;
+    app.clock.advance(MINUTE);
+}
+
 /// A console at its own name, and an owner who is signed in by a link.
 async fn a_console() -> (TestApp, Console, Browser) {
     let mut app = TestApp::start().await;
     app.settings.console.url = Some(ORIGIN.to_owned());
     let console = app.console().await;
-    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    let owner = a_guest(&app, &console, OfficeRole::Owner).await;
     (app, console, owner)
 }
 
@@ -54,7 +126,8 @@ async fn with_passkey() -> (TestApp, Console, Browser, Device) {
 async fn show(browser: &Browser, device: &mut Device, what_for: &str) -> Page {
     let question = asked(browser, what_for).await;
     let fields = device.sign(&question);
-    browser.post("/sign-in/passkey", &borrowed(&fields)).await
+    let path = format!("/sign-in/passkey?{what_for}");
+    browser.post(&path, &borrowed(&fields)).await
 }
 
 async fn is_in(browser: &Browser) -> bool {
@@ -160,7 +233,7 @@ async fn a_passkey_proves_that_it_is_still_them() {
 #[tokio::test]
 async fn nobody_proves_by_a_passkey_of_somebody_else() {
     let (app, console, _owner, mut device) = with_passkey().await;
-    let admin = app.sign_in(&console, OfficeRole::Admin).await;
+    let admin = a_guest(&app, &console, OfficeRole::Admin).await;
     let mut own = Device::new("device-2");
     add(&admin, &mut own).await;
     app.clock.advance(6 * MINUTE);
@@ -351,7 +424,7 @@ async fn a_question_is_good_for_ten_minutes_and_for_what_it_was_asked() {
 #[tokio::test]
 async fn a_passkey_made_elsewhere_or_twice_is_not_added() {
     let (app, console, owner, _device) = with_passkey().await;
-    let admin = app.sign_in(&console, OfficeRole::Admin).await;
+    let admin = a_guest(&app, &console, OfficeRole::Admin).await;
     type Lie = fn(&mut Device);
     let lies: [Lie; 4] = [
         |device| device.origin = "https://evil.example".to_owned(),
@@ -382,7 +455,7 @@ async fn a_passkey_made_elsewhere_or_twice_is_not_added() {
 #[tokio::test]
 async fn a_removed_passkey_and_one_of_somebody_who_was_sent_away_let_nobody_in() {
     let (app, console, owner, mut device) = with_passkey().await;
-    let admin = app.sign_in(&console, OfficeRole::Admin).await;
+    let admin = a_guest(&app, &console, OfficeRole::Admin).await;
     let (mut lost, mut kept) = (Device::new("device-2"), Device::new("device-3"));
     add(&admin, &mut lost).await;
     let admins = app.store.list_admins(&app.practice()).await.unwrap();
@@ -392,6 +465,7 @@ async fn a_removed_passkey_and_one_of_somebody_who_was_sent_away_let_nobody_in()
     let path = format!("/settings/admins/{theirs}/passkeys");
     let removed = owner.press(&path, &[]).await;
     let by_lost = show(&console.browser(), &mut lost, "").await;
+    let admin = a_guest(&app, &console, OfficeRole::Admin).await;
     add(&admin, &mut kept).await;
     let id = "ZGV2aWNlLTE";
     let not_theirs = admin.press(&format!("/passkeys/{id}/remove"), &[]).await;
@@ -444,4 +518,284 @@ async fn where_browsers_keep_no_passkeys_none_is_offered_and_the_page_says_why()
     assert!(!offered.says("Sign in by passkey"));
     assert!(page.says("[console] url"), "{}", page.text);
     assert_eq!(asked.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn without_an_address_there_is_no_passkey_and_the_page_says_the_way_out() {
+    let (app, _console, owner) = a_console().await;
+    let question = asked(&owner, "for=adding").await;
+    without_address(&app, OfficeRole::Owner).await;
+
+    let page = owner.get("/passkeys").await;
+    let not_asked = owner.get("/sign-in/passkey?for=adding").await;
+    let fields = Device::new("device-1").make(&question);
+    let not_added = owner.press("/passkeys", &borrowed(&fields)).await;
+    let settings = owner.get("/settings").await;
+    let guest = [
+        ("name", "Dana the owner"),
+        ("email", "owner@elm.example"),
+        ("role", "owner"),
+        ("change", "yes"),
+    ];
+    let written = owner.press("/settings/admins", &guest).await;
+    let added = add(&owner, &mut Device::new("device-2")).await;
+
+    assert!(page.says("needs your e-mail address") && page.says("Make a link"));
+    assert!(!page.says("data-passkey"), "{}", page.text);
+    for refused in [not_asked, not_added] {
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.says("needs your e-mail address"));
+    }
+    assert!(settings.says("as the identity provider has it"));
+    assert_eq!(written.status, StatusCode::OK, "{}", written.text);
+    assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.text);
+    let kept = app.store.list_passkeys(&app.practice()).await.unwrap();
+    assert_eq!(kept.len(), 1);
+}
+
+#[tokio::test]
+async fn a_passkey_of_whoever_has_no_address_lets_nobody_in_and_proves_nothing() {
+    let (app, console, owner, mut device) = with_passkey().await;
+    without_address(&app, OfficeRole::Owner).await;
+    app.clock.advance(6 * MINUTE);
+    let browser = console.browser();
+
+    let came_in = show(&browser, &mut device, "").await;
+    let asked = owner.press("/settings/tokens", &A_TOKEN).await;
+    let proved = show(&owner, &mut device, "for=proof&next=/settings").await;
+    let still_asked = owner.press("/settings/tokens", &A_TOKEN).await;
+
+    assert!(is_refused(&came_in), "{}", came_in.text);
+    assert!(!is_in(&browser).await);
+    assert!(!asked.says("Prove it by passkey"), "not in vain");
+    assert!(is_refused(&proved), "{}", proved.text);
+    assert_eq!(still_asked.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn what_is_sent_again_accuses_nobody_and_a_copy_is_on_record_once() {
+    let (app, console, _owner, mut device) = with_passkey().await;
+    let (browser, again) = (console.browser(), console.browser());
+    let question = asked(&browser, "").await;
+    again.set_on_the_way(browser.on_the_way());
+    let fields = device.sign(&question);
+
+    let first = browser.post("/sign-in/passkey", &borrowed(&fields)).await;
+    let resent = again.post("/sign-in/passkey", &borrowed(&fields)).await;
+    let accused = said(&app, "admin.passkey_refused").await.len();
+    device.counter = 1;
+    let question = asked(&again, "").await;
+    let kept = again.on_the_way();
+    let fields = device.sign(&question);
+    let copied = again.post("/sign-in/passkey", &borrowed(&fields)).await;
+    again.set_on_the_way(kept);
+    let copied_again = again.post("/sign-in/passkey", &borrowed(&fields)).await;
+
+    assert_eq!(first.status, StatusCode::SEE_OTHER, "{}", first.text);
+    assert!(is_refused(&resent) && resent.says("This was sent once already"));
+    assert_eq!(accused, 0);
+    assert!(copied.says("there may be a copy of it"));
+    assert!(is_refused(&copied_again) && copied_again.says("This was sent once already"));
+    assert_eq!(said(&app, "admin.passkey_refused").await.len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_left_writes_nothing_into_the_ledger_by_a_passkey_that_counts_back() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    device.counter = 40;
+    show(&console.browser(), &mut device, "").await;
+    nina_leaves(&app).await;
+    device.counter = 12;
+
+    let page = show(&console.browser(), &mut device, "").await;
+
+    assert!(is_refused(&page), "{}", page.text);
+    assert_eq!(said(&app, "admin.passkey_refused").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_passkey_from_before_a_departure_proves_nothing_to_whoever_was_let_in_since() {
+    let (app, console, _before, mut device) = nina_with_passkey().await;
+    nina_leaves(&app).await;
+    let nina = come_in(&app, &console).await;
+    app.clock.advance(6 * MINUTE);
+
+    let asked = nina.press("/settings/tokens", &A_TOKEN).await;
+    let proved = show(&nina, &mut device, "for=proof&next=/settings").await;
+    let still_asked = nina.press("/settings/tokens", &A_TOKEN).await;
+
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    assert!(!asked.says("Prove it by passkey"), "not in vain");
+    assert!(is_refused(&proved), "{}", proved.text);
+    assert_eq!(still_asked.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(said(&app, "admin.proved").await.len(), 0);
+}
+
+#[tokio::test]
+async fn removing_a_passkey_signs_out_everywhere_but_here() {
+    let (app, console, owner, mut device) = with_passkey().await;
+    let admin_browser = a_guest(&app, &console, OfficeRole::Admin).await;
+    let mut lost = Device::new("device-2");
+    add(&admin_browser, &mut lost).await;
+    let (finder, elsewhere) = (console.browser(), console.browser());
+    show(&finder, &mut lost, "").await;
+    show(&elsewhere, &mut device, "").await;
+    let were_in = [
+        is_in(&finder).await,
+        is_in(&admin_browser).await,
+        is_in(&elsewhere).await,
+    ];
+
+    let theirs = admin(&app, OfficeRole::Admin).await.id;
+    let path = format!("/settings/admins/{theirs}/passkeys");
+    let removed = owner.press(&path, &[]).await;
+    let says = owner.get(removed.header("location")).await;
+    let others = is_in(&elsewhere).await;
+    let own = owner.press("/passkeys/ZGV2aWNlLTE/remove", &[]).await;
+    let own_says = owner.get(own.header("location")).await;
+
+    assert_eq!(were_in, [true; 3]);
+    assert!(says.says("they were signed out"), "{}", says.text);
+    assert!(!is_in(&finder).await && !is_in(&admin_browser).await);
+    assert!(others, "whoever else is signed in stays");
+    assert!(own_says.says("signed out everywhere but here"));
+    assert!(!is_in(&elsewhere).await);
+    assert!(is_in(&owner).await);
+}
+
+#[tokio::test]
+async fn proving_in_between_takes_nothing_from_what_was_begun() {
+    let (app, _console, owner, mut device) = with_passkey().await;
+    let question = asked(&owner, "for=adding").await;
+    let fields = Device::new("device-2").make(&question);
+    app.clock.advance(6 * MINUTE);
+
+    let unproved = owner.press("/passkeys", &borrowed(&fields)).await;
+    let in_vain = owner.get("/sign-in/passkey?for=adding").await;
+    let page = owner.get("/passkeys").await;
+    show(&owner, &mut device, "for=proof&next=/passkeys").await;
+    let added = owner.press("/passkeys", &borrowed(&fields)).await;
+    let proved_page = owner.get("/passkeys").await;
+
+    assert_eq!(unproved.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        in_vain.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "no device makes what is not taken"
+    );
+    assert!(page.says("Prove that it is still you") && !page.says("data-passkey"));
+    assert_eq!(added.status, StatusCode::SEE_OTHER, "{}", added.text);
+    assert!(proved_page.says("data-passkey"));
+}
+
+#[tokio::test]
+async fn whoever_comes_to_prove_it_first_is_led_back_to_the_page() {
+    let (app, _console, owner, mut device) = with_passkey().await;
+    app.clock.advance(6 * MINUTE);
+
+    let asked = owner.press("/passkeys", &[]).await;
+    show(&owner, &mut device, "for=proof&next=/passkeys").await;
+    let led = owner.press("/passkeys", &[]).await;
+
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    assert!(asked.says("action=\"/sign-in/passkey?for=proof"));
+    assert_eq!(led.header("location"), "/passkeys");
+}
+
+#[tokio::test]
+async fn a_passkey_from_before_a_departure_stays_dead_after_an_approved_return() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    nina_leaves(&app).await;
+    let person = app.person("nina").await;
+
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, DANA).await;
+    approved.unwrap().unwrap();
+    app.run_due().await;
+    let old = show(&console.browser(), &mut device, "").await;
+    let nina = come_in(&app, &console).await;
+    let mut new = Device::new("device-3");
+    add(&nina, &mut new).await;
+    let by_new = show(&console.browser(), &mut new, "").await;
+
+    assert!(is_refused(&old), "{}", old.text);
+    assert_eq!(by_new.status, StatusCode::SEE_OTHER, "{}", by_new.text);
+    let removed = said(&app, "admin.passkey_removed").await;
+    assert_eq!(removed.len(), 1);
+    assert_eq!(removed[0]["detail"]["name"], "Nina Wong");
+    assert_eq!(removed[0]["detail"]["passkey"], "Front desk laptop");
+}
+
+#[tokio::test]
+async fn a_passkey_from_before_stays_dead_also_when_the_hold_is_over_by_itself() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    let person = app.person("nina").await;
+    let user = app.begin().await.find_known(&person).await.unwrap().user;
+    let user = user.unwrap().id;
+    app.disable(&user).await;
+    app.run_due().await;
+    app.clock.advance(60 * 24 * 60 * MINUTE);
+    app.run_due().await;
+
+    app.set_active(&user, true).await;
+    app.run_due().await;
+    let old = show(&console.browser(), &mut device, "").await;
+
+    let mut tx = app.begin().await;
+    let known = tx.find_known(&person).await.unwrap();
+    drop(tx);
+    assert_eq!(known.person.departed_at, None, "she is back");
+    assert!(is_refused(&old), "{}", old.text);
+    assert_eq!(said(&app, "admin.passkey_removed").await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_undo_of_a_wrong_person_gives_them_their_passkey_back() {
+    let (app, console, _nina, mut device) = nina_with_passkey().await;
+    nina_leaves(&app).await;
+    let person = app.person("nina").await;
+
+    let meanwhile = show(&console.browser(), &mut device, "").await;
+    let caller = app.caller();
+    let undone = app.intake.undo_departure(&caller, &person, DANA).await;
+    undone.unwrap().unwrap();
+    app.run_due().await;
+    let page = show(&console.browser(), &mut device, "").await;
+
+    assert!(is_refused(&meanwhile), "{}", meanwhile.text);
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+}
+
+#[tokio::test]
+async fn nobody_has_more_than_twenty_passkeys_also_not_by_two_devices_at_once() {
+    let (app, console, owner, _device) = with_passkey().await;
+    let elsewhere = a_guest(&app, &console, OfficeRole::Owner).await;
+    let holder = admin(&app, OfficeRole::Owner).await;
+    let mut tx = app.begin().await;
+    for number in 2..20 {
+        let passkey = Passkey {
+            id: format!("k{number}"),
+            admin: holder.clone(),
+            name: "Laptop".to_owned(),
+            public_key: "key".to_owned(),
+            counter: 0,
+            added: app.clock.now(),
+            used: None,
+        };
+        assert!(tx.record_passkey(&passkey).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+
+    let (mut one, mut two) = (Device::new("device-20"), Device::new("device-21"));
+    let both = tokio::join!(add(&owner, &mut one), add(&elsewhere, &mut two));
+
+    let mut answers = [both.0.status, both.1.status];
+    answers.sort();
+    assert_eq!(
+        answers,
+        [StatusCode::SEE_OTHER, StatusCode::UNPROCESSABLE_ENTITY]
+    );
+    let kept = app.store.list_passkeys_of(&holder).await.unwrap();
+    assert_eq!(kept.len(), 20);
+    assert!(owner.get("/passkeys").await.says("no room for more"));
 }

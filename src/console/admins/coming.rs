@@ -91,13 +91,8 @@ pub(in super::super) async fn sign_in(
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }
         Shown::Passkey(used) => {
-            let is_good = left.is_none_or(|left| used.passkey.added >= left)
-                && tx.find_admin_by_id(&admin.id).await?.is_some();
-            (
-                is_good && use_up(&mut tx, used).await?,
-                Some(now),
-                "passkey",
-            )
+            let is_good = use_up(&mut tx, used).await?;
+            (is_good, Some(now), "passkey")
         }
     };
     if !is_good {

@@ -20,7 +20,9 @@ pub use self::guests::{Guest, invite, remove, remove_but_the_last_owner};
 pub(super) use self::{
     coming::{Shown, connect, find_link, prove, sign_in, sign_out},
     guests::{Link, NotInvited, Wish, invite_by_name, renew_link},
-    passkeys::{Used, add_passkey, note_copied, prove_by_passkey, remove_passkeys},
+    passkeys::{
+        MOST, NO_ADDRESS, Used, add_passkey, note_copied, prove_by_passkey, remove_passkeys,
+    },
 };
 use crate::{
     evidence::Entry,

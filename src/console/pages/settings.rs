@@ -30,6 +30,8 @@ struct SettingsPage {
     admins: Vec<AdminRow>,
     /// By which providers people come in.
     providers: Vec<Offer>,
+    /// Whether an address is of use: a provider knows people by it, and a passkey needs one.
+    takes_email: bool,
     roles: Vec<OfficeRole>,
     /// The role that is chosen in the form.
     chosen: &'static str,
@@ -80,6 +82,7 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
     let offers = visit.office.providers.offers(practice.name.as_str());
     let you = &visit.signed_in().session.admin.id;
     Ok(SettingsPage {
+        takes_email: !offers.is_empty() || visit.office.site.is_some(),
         providers: offers,
         frame: Frame::of(visit, "Settings").await,
         sources: practice.sources.iter().map(ToString::to_string).collect(),

@@ -95,7 +95,8 @@ fn what_is_typed(name: &str) -> &'static str {
 }
 
 /// The parts of an address that are always the same.
-fn shape(path: &str) -> Vec<&str> {
+fn shape(address: &str) -> Vec<&str> {
+    let path = address.split('?').next().unwrap_or_default();
     let parts = path.trim_start_matches('/').split('/');
     parts
         .map(|part| if part.starts_with('{') { "{}" } else { part })

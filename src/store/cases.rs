@@ -1,5 +1,7 @@
 //! What the console asks: cases with their doors, what failed, and how each system is doing.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
@@ -58,6 +60,12 @@ impl KeptCase {
 pub struct SystemDoors {
     /// Which system.
     pub system: SystemName,
+    /// How many doors lead into it.
+    pub all: i64,
+    /// How many of them are proved to be as they shall be, or signed for.
+    pub settled: i64,
+    /// How many were read within the last day.
+    pub read_lately: i64,
     /// When it was last read, whoever's door it was.
     pub last_read: Option<Timestamp>,
     /// How many doors wait for a call or a reading that is due.
@@ -116,6 +124,8 @@ pub(super) const FAILING_INTO: &str = concat!(
     door_columns!(),
     " FROM door WHERE practice = $1 AND system = $2 AND failure IS NOT NULL ORDER BY wanted || '', deadline, id"
 );
+
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// When the first close of a case was sent. The joins are told which way round to go: without statistics
 /// SQLite may walk through everything of the practice.
@@ -368,7 +378,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<SystemDoors>, StoreError> {
         let statement = Statement::new(format!(
-            "SELECT system, MAX(seen_at) AS last_read, COUNT(CASE WHEN next_try <= $2 THEN 1 END) AS due,
+            "SELECT system, COUNT(*) AS doors, COUNT(CASE WHEN assurance IN ('verified', 'attested') THEN 1 END) AS settled,
+                 COUNT(CASE WHEN seen_at > $3 THEN 1 END) AS read_lately,
+                 MAX(seen_at) AS last_read, COUNT(CASE WHEN next_try <= $2 THEN 1 END) AS due,
                  COUNT(CASE WHEN wanted = 'closed' AND assurance NOT IN ('verified', 'attested') THEN 1 END)
                      AS unclosed,
                  MIN(CASE WHEN wanted = 'closed' AND assurance NOT IN ('verified', 'attested') THEN wanted_at END)
@@ -377,12 +389,16 @@ impl Store {
              FROM door WHERE practice = $1 GROUP BY system"
         ))
         .bind(practice.as_str())
-        .bind(clock::to_text(now));
+        .bind(clock::to_text(now))
+        .bind(clock::to_text(clock::before(now, A_DAY)));
         let rows = self.rows(statement).await?;
         rows.iter()
             .map(|row| {
                 Ok(SystemDoors {
                     system: row.text("system")?.into(),
+                    all: row.number("doors")?,
+                    settled: row.number("settled")?,
+                    read_lately: row.number("read_lately")?,
                     last_read: row.maybe_time("last_read")?,
                     due: row.number("due")?,
                     unclosed: row.number("unclosed")?,

@@ -46,6 +46,13 @@ async fn the_page_of_systems_says_how_many_calls_failed_and_how_soon_doors_are_s
         .await;
 
     assert!(fresh.says("none asked") && fresh.says("none yet"));
+    assert!(!fresh.says("doors are as they shall be"), "there are none");
+    assert!(page.says("doors are as they shall be"), "{}", page.text);
+    assert!(
+        !proved.says("doors are as they shall be"),
+        "nothing is left"
+    );
+    assert!(proved.says("1 <span class=\"soft\">of 1 doors"));
     assert_eq!((failed.hour.failed, failed.hour.all), (1, 1), "{failed:?}");
     assert_eq!(
         (failed.day.failed, failed.day.all),

@@ -31,9 +31,18 @@ use crate::{
 struct Systems {
     frame: Frame,
     rows: Vec<Row>,
+    /// How many doors there are, and how many are as they shall be.
+    progress: Progress,
     may_test: bool,
     may_export: bool,
     sees_people: bool,
+}
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    done: i64,
+    all: i64,
 }
 
 #[derive(Debug)]
@@ -47,6 +56,10 @@ struct Row {
     state: (&'static str, &'static str, &'static str),
     last_read: Option<When>,
     last_ago: String,
+    /// How many doors were read within a day: the sweep.
+    read_lately: Progress,
+    /// How many doors are as they shall be.
+    settled: Progress,
     due: i64,
     unclosed: i64,
     oldest: String,
@@ -141,6 +154,14 @@ fn row(
         last_ago: doors
             .and_then(|doors| doors.last_read)
             .map_or_else(String::new, |at| format!("{} ago", apart(at, visit.now))),
+        read_lately: doors.map_or_else(Progress::default, |doors| Progress {
+            done: doors.read_lately,
+            all: doors.all,
+        }),
+        settled: doors.map_or_else(Progress::default, |doors| Progress {
+            done: doors.settled,
+            all: doors.all,
+        }),
         due: doors.map_or(0, |doors| doors.due),
         unclosed: doors.map_or(0, |doors| doors.unclosed),
         oldest: doors
@@ -182,9 +203,14 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
             row(system, its, calls.get(&system.name), &visit)
         })
         .collect();
+    let progress = Progress {
+        done: doors.iter().map(|doors| doors.settled).sum(),
+        all: doors.iter().map(|doors| doors.all).sum(),
+    };
     Ok(ok(&Systems {
         frame: Frame::live(&visit, "Systems").await,
         rows,
+        progress,
         may_export: visit.may(Action::ExportEvidence),
         may_test: visit.may(Action::TestSystems),
         sees_people: visit.may(Action::SeePeople),

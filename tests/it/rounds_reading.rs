@@ -62,6 +62,35 @@ async fn r7_a_door_found_open_again_is_put_right_and_noted() {
 }
 
 #[tokio::test]
+async fn r7_a_door_found_open_is_told_also_where_a_reading_failed_in_between() {
+    let app = TestApp::start().await;
+    let omar = app.hire("omar", "Nurse").await;
+    app.run_due().await;
+    app.disable(&omar).await;
+    app.run_due().await;
+    assert!(app.is_green("omar", "ehr").await);
+
+    app.system("ehr")
+        .state()
+        .read_failures
+        .push_back(fake::refused());
+    app.run_after(5 * MINUTE).await;
+    assert!(
+        !app.is_green("omar", "ehr").await,
+        "its green is gone before"
+    );
+    app.system("ehr").enable_behind_our_back("omar");
+    app.run_after(60 * MINUTE).await;
+
+    assert!(!app.system("ehr").account("omar").unwrap().enabled);
+    assert!(
+        app.history("omar")
+            .await
+            .contains(&"door.found_changed ehr".to_owned())
+    );
+}
+
+#[tokio::test]
 async fn r7_a_closed_door_is_read_again_at_each_time_of_the_sweep() {
     let app = TestApp::start().await;
     let nina = app.hire("nina", "Nurse").await;

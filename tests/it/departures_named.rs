@@ -510,6 +510,27 @@ async fn the_api_starts_a_departure_now_and_says_how_it_goes() {
 }
 
 #[tokio::test]
+async fn the_api_calls_no_departure_closed_that_somebody_took_back() {
+    let app = TestApp::start().await;
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let api = Api::start(&app).await;
+    let (_, started) = api.post(json!({"person": "nina"})).await;
+    app.run_due().await;
+    let person = app.person("nina").await;
+
+    let undone = app.intake.undo_departure(&dana(), &person, DANA).await;
+    app.run_due().await;
+    let id = started["id"].as_str().unwrap();
+    let (_, look) = api
+        .ask(Method::GET, &format!("/{id}"), &api.token, "")
+        .await;
+
+    assert!(undone.unwrap().is_ok());
+    assert_eq!(look["state"], "undone", "{look}");
+}
+
+#[tokio::test]
 async fn the_api_keeps_the_note_of_a_departure_now_and_answers_that_very_departure() {
     let app = TestApp::start().await;
     app.hire("nina", "Nurse").await;

@@ -13,6 +13,7 @@ import { attempt, browse, expect, launch, linkFrom, problems, signIn, SOON, star
 import { goThroughADeparture } from "./departure.mjs";
 import { goFromTheFirstRunToTheFirstToken } from "./first_token.mjs";
 import { howManyWereSeen, keepIn, look, lookAtAll } from "./gallery.mjs";
+import { comeInByAProvider } from "./sign_in.mjs";
 import { findWhatWasTyped } from "./typed.mjs";
 
 const [program, ...flags] = process.argv.slice(2);
@@ -139,6 +140,7 @@ async function playTheDemo(browser) {
 
 const browser = await launch();
 await attempt("first run to first token", () => goFromTheFirstRunToTheFirstToken(browser, program));
+await attempt("coming in by an identity provider", () => comeInByAProvider(browser, program));
 await attempt("the demo", () => playTheDemo(browser));
 await attempt("a departure", () => goThroughADeparture(browser, program));
 await attempt("what was typed", () => findWhatWasTyped(browser, program));

@@ -102,7 +102,14 @@ pub async fn assign(
     Ok(true)
 }
 
-fn record(tx: &mut WriteTx, caller: &Caller, door: &Door, what: &'static str, detail: Value) {
+/// Records what somebody did about a door.
+pub(super) fn record(
+    tx: &mut WriteTx,
+    caller: &Caller,
+    door: &Door,
+    what: &'static str,
+    detail: Value,
+) {
     let mut record = entry(tx, caller, Some(door.person.clone()), what, detail);
     record.system = Some(door.system.clone());
     tx.record(record);

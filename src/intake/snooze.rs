@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Caller, users::entry};
+use super::{Caller, aside::record};
 use crate::{
     clock,
-    door::{Door, snooze},
+    door::snooze,
     ids::{AdminId, DoorId},
-    store::{Store, StoreError, WriteTx},
+    store::{Store, StoreError},
 };
 
 /// Has a door come back later. Answers when; the inner error says, for a person, why it does not.
@@ -65,10 +65,4 @@ pub async fn wake(
     record(&mut tx, caller, &door, "door.woken", detail);
     tx.commit().await?;
     Ok(true)
-}
-
-fn record(tx: &mut WriteTx, caller: &Caller, door: &Door, what: &'static str, detail: Value) {
-    let mut record = entry(tx, caller, Some(door.person.clone()), what, detail);
-    record.system = Some(door.system.clone());
-    tx.record(record);
 }

@@ -3,6 +3,7 @@
 //! - `load`: clients that ask as fast as they are answered
 //! - `servers`: who is asked: Drawbridge, a bare axum server, SCIMMY
 //! - `rounds`: the comparisons, alternating between the servers
+//! - `rows`: the rows of a create, written by a loop without a server
 //! - `deliveries`: how soon and how often a departure reaches a vendor, beside a loop without a record
 //! - `vendor`: the vendor that is called
 //! - `scale`: several bridges over one PostgreSQL
@@ -16,6 +17,7 @@ mod deliveries;
 mod load;
 mod report;
 mod rounds;
+mod rows;
 mod scale;
 mod servers;
 mod vendor;

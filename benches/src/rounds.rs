@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::{
     Failure, Plan,
     load::{self, Ask, Make, Until},
-    report::Report,
+    report::{Report, Spread},
+    rows::Rows,
     servers::{Server, Systems},
 };
 
@@ -22,6 +23,9 @@ const PEOPLE: u64 = 10_000;
 /// What the disk allows one writer who commits each row.
 pub const COMMITS: &str = "commits of one row";
 pub const BARE_SQLITE: &str = "bare SQLite";
+
+/// How many share a commit when sixteen clients create.
+const SHARED: u64 = 8;
 
 const CREATES: &str = "durable creates";
 const BY_ID: &str = "GET by id, 16 clients";
@@ -60,9 +64,14 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
             ids: Arc::new(filled.ids),
         });
     }
+    let mut rows = Rows::of(plan).await?;
+    let mut written = [(1, Vec::new()), (SHARED, Vec::new())];
     for round in 1..=plan.rounds {
         eprintln!("round {round} of {}", plan.rounds);
         report.add(COMMITS, BARE_SQLITE, commits(plan).await?);
+        for (a_commit, reached) in &mut written {
+            reached.push(rows.write(plan, *a_commit)?);
+        }
         // Look-ups first, so that all rounds find among as many.
         for side in &sides {
             let by_id = side.read(plan, by_id(&side.ids)).await?;
@@ -103,8 +112,24 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
             of_creates(1) / commits,
         ),
     ];
+    let floors = written.map(|(a_commit, reached)| {
+        let (reached, clients) = (Spread::of(&reached), if a_commit == 1 { 1 } else { 16 });
+        (
+            format!(
+                "the rows of a create, a loop without a server, {a_commit} a commit: creates a second"
+            ),
+            format!(
+                "{}; with {clients} clients Drawbridge reaches {:.0} % of it",
+                reached.in_words(),
+                100.0 * of_creates(clients) / reached.median
+            ),
+        )
+    });
     for (what, ratio) in said {
         report.say(what, format!("{ratio:.2}"));
+    }
+    for (what, reached) in floors {
+        report.say(&what, reached);
     }
     Ok(())
 }

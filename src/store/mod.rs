@@ -29,6 +29,7 @@ mod bookmarks;
 pub mod cards;
 pub mod cases;
 pub mod claims;
+mod counted;
 mod database;
 mod dialect;
 pub mod doors;

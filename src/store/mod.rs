@@ -36,6 +36,7 @@ pub mod doors;
 pub mod events;
 pub mod export;
 pub mod faces;
+pub mod failed;
 pub mod files;
 pub mod identities;
 pub mod inbox;

@@ -8,7 +8,8 @@ use super::{
     counted::{of_nobody, of_people},
     database::Reads as _,
     doors::{FORWARDINGS, UNCLOSED},
-    inbox::HELD,
+    failed,
+    inbox::{HELD, Sought},
     lower::{USERS, lower},
     statement::Statement,
     system_calls::SHUT_SINCE,
@@ -136,6 +137,23 @@ async fn what_a_file_of_evidence_has_to_show_is_counted_without_a_walk_through_t
                 || step.starts_with("SCAN evidence")
         });
         assert!(!is_walked, "{plan}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn everything_that_failed_is_walked_through_in_its_order_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let (condition, _) = Sought::default().condition();
+
+    for is_snoozed in [false, true] {
+        let plan = plan_of(&store, &failed::page(&condition, is_snoozed, 3, 500)).await;
+
+        let index = "door_failing_order (wanted=? AND practice=? AND <expr>>?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("ORDER BY"), "{plan}");
     }
     store.close().await;
 }

@@ -1,7 +1,7 @@
 //! `drawbridge evidence export|verify`
 
 use std::{
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     CliError, Exit, output,
+    progress::Progress,
     setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
@@ -99,10 +100,13 @@ impl Export {
         };
         let (now, who) = (SystemClock.now(), caller(&practice.name).actor);
         let export = store.export(&practice.name, &about, &who, now).await?;
+        // A file that is printed on the terminal shows by itself how far it is.
+        let is_wanted = self.out.is_some() || !std::io::stdout().is_terminal();
+        let progress = Progress::on_stderr("read", is_wanted);
         match self.out {
-            None => print(export).await?,
+            None => print(export, progress).await?,
             Some(path) => {
-                let shown = write_whole(&path, export).await?;
+                let shown = write_whole(&path, export, progress).await?;
                 eprintln!("{shown} records of {of} in {}", path.display());
             }
         }
@@ -125,8 +129,9 @@ fn span(zone: &str, first: Date, last: Date) -> Result<(Timestamp, Timestamp), C
     Ok((from, to))
 }
 
-async fn print(mut export: export::Export) -> Result<(), CliError> {
+async fn print(mut export: export::Export, mut progress: Progress) -> Result<(), CliError> {
     while let Some(part) = export.next_part().await? {
+        tell(&export, &mut progress);
         // Each part ends its last line itself.
         if !part.is_empty() {
             output::line(part.trim_end_matches('\n'));
@@ -135,8 +140,17 @@ async fn print(mut export: export::Export) -> Result<(), CliError> {
     Ok(())
 }
 
+fn tell(export: &export::Export, progress: &mut Progress) {
+    let size = |number: i64| usize::try_from(number).unwrap_or_default();
+    progress.tell(size(export.read()), size(export.length()));
+}
+
 /// Writes a file that is there whole or not at all. Answers how many records it shows.
-async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, CliError> {
+async fn write_whole(
+    path: &Path,
+    mut export: export::Export,
+    mut progress: Progress,
+) -> Result<usize, CliError> {
     let unwritten = |error: std::io::Error| {
         CliError::Problem(format!(
             "`{}` could not be written ({error}): name another file",
@@ -150,6 +164,7 @@ async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, C
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
     while let Some(part) = export.next_part().await? {
         file.write_all(part.as_bytes()).map_err(unwritten)?;
+        tell(&export, &mut progress);
         failpoint::pass(Point::DuringExport);
     }
     file.as_file().sync_all().map_err(unwritten)?;
@@ -166,7 +181,8 @@ impl Verify {
                 self.file.display()
             ))
         })?;
-        let proof = pack::verify(&text)
+        let mut progress = Progress::on_stderr("checked", !self.json);
+        let proof = pack::verify_telling(&text, |links, of| progress.tell(links, of))
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
         // Whoever leaves a record out may call the file an older one.
         if proof.whole_to.is_none() && !self.older {

@@ -18,6 +18,7 @@ mod health;
 mod output;
 mod people;
 mod plan;
+mod progress;
 mod restore;
 mod retry;
 mod returns;

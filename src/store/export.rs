@@ -35,6 +35,11 @@ impl Export {
         self.last
     }
 
+    /// How many records of it were read so far.
+    pub const fn read(&self) -> i64 {
+        self.at
+    }
+
     /// How many records were shown so far.
     pub const fn shown(&self) -> usize {
         self.shown

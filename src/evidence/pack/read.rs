@@ -40,6 +40,14 @@ pub struct Proof {
 /// # Errors
 /// Names the first record that was changed or is missing, or the line that cannot be read.
 pub fn verify(pack: &str) -> Result<Proof, Broken> {
+    verify_telling(pack, |_, _| {})
+}
+
+/// The same, telling after each link how many were checked, and how many there are.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_telling(pack: &str, mut tell: impl FnMut(usize, usize)) -> Result<Proof, Broken> {
     let lines: Vec<&str> = pack.lines().collect();
     let [first, middle @ .., _] = lines.as_slice() else {
         return Err(Broken::Seal);
@@ -78,6 +86,7 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
                 whole.take(link.sequence, text, line)?;
             }
         }
+        tell(index + 1, links.len());
     }
     let head = chain::to_hex(&previous);
     check_head(&header, links.len(), &head)?;

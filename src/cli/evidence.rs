@@ -9,7 +9,9 @@ use clap::{Args, Subcommand};
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    CliError, Exit, output,
+    CliError, Exit,
+    checkpoint::{Held, Sign},
+    output,
     progress::Progress,
     setup::{Place, PlaceArgs, caller, find_person},
 };
@@ -29,13 +31,18 @@ pub enum Evidence {
   drawbridge evidence export --from 2026-07-01 --to 2026-09-30 --out summer.jsonl")]
     Export(Export),
     /// Check a file of records without any database; exit code 5 names the first broken record
-    #[command(after_help = "Example:
-  drawbridge evidence verify nina.jsonl")]
+    #[command(after_help = "Examples:
+  drawbridge evidence verify nina.jsonl
+  drawbridge evidence verify nina.jsonl --checkpoint 2026-10-01.txt --key 'the public key you noted'")]
     Verify(Verify),
+    /// Sign how far the chain has come, as a few lines to keep where nobody who holds the database can reach them
+    #[command(after_help = "Example:
+  drawbridge evidence checkpoint --config practice.toml | mail -s checkpoint privacy@elm.example")]
+    Checkpoint(Sign),
     /// Check a file of records, and list every door in it that was to be shut: since when, and how it was proved
     #[command(after_help = "Example:
   drawbridge evidence doors nina.jsonl")]
-    Doors(Verify),
+    Doors(Doors),
 }
 
 /// `evidence export`
@@ -57,9 +64,22 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-/// `evidence verify`, `evidence doors`
+/// `evidence verify`
 #[derive(Debug, Args)]
 pub struct Verify {
+    #[command(flatten)]
+    file: Doors,
+    /// Hold it against what `evidence checkpoint` printed once; may be given again
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key that checkpoints must be signed with, as `doctor` names it
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    key: Option<String>,
+}
+
+/// `evidence doors`, and what `evidence verify` is asked with it
+#[derive(Debug, Args)]
+pub struct Doors {
     /// The file that `evidence export` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -76,6 +96,7 @@ impl Evidence {
         match self {
             Self::Export(export) => export.run().await,
             Self::Verify(verify) => verify.run(),
+            Self::Checkpoint(sign) => sign.run().await,
             Self::Doors(doors) => doors.list(),
         }
     }
@@ -172,7 +193,7 @@ async fn write_whole(
     Ok(export.shown())
 }
 
-impl Verify {
+impl Doors {
     /// The file, once it has proved itself.
     fn read(&self) -> Result<(String, pack::Proof), CliError> {
         let text = std::fs::read_to_string(&self.file).map_err(|error| {
@@ -242,13 +263,24 @@ impl Verify {
         );
         Ok(Exit::Ok)
     }
+}
 
+impl Verify {
     fn run(self) -> Result<Exit, CliError> {
-        let (_, proof) = self.read()?;
-        if self.json {
+        let (text, proof) = self.file.read()?;
+        let mut held = Vec::new();
+        for path in &self.checkpoint {
+            held.push(Held::against(
+                path,
+                self.key.as_deref(),
+                (text.as_str(), &proof),
+            )?);
+        }
+        if self.file.json {
             output::json(&serde_json::json!({
                 "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,
                 "links": proof.links, "whole_to": proof.whole_to, "head": proof.head,
+                "checkpoints": held,
             }));
         } else {
             let about = match &proof.period {
@@ -274,10 +306,24 @@ impl Verify {
                 ),
             }
             println!("head of the chain: {}", proof.head);
-            println!(
-                "a chain alone does not show a cut-off end: compare the head with a later export"
-            );
+            for held in &held {
+                println!("{}", held.in_words());
+            }
+            if held.is_empty() {
+                println!(
+                    "a chain alone does not show a cut-off end: compare the head with a later export, or name a \
+                     checkpoint"
+                );
+            } else if self.key.is_none() {
+                println!(
+                    "anybody can sign with a key of their own: compare it with the one you noted, or use `--key`"
+                );
+            }
         }
-        Ok(Exit::Ok)
+        Ok(if held.iter().all(|held| held.covers) {
+            Exit::Ok
+        } else {
+            Exit::ProblemFound
+        })
     }
 }

@@ -6,6 +6,7 @@ mod attempts;
 mod attest;
 mod backup;
 mod check_config;
+mod checkpoint;
 mod connector;
 mod demo;
 mod depart;

@@ -168,6 +168,18 @@ impl Store {
         practice: &PracticeName,
     ) -> Result<Result<i64, i64>, StoreError> {
         let head = self.find_ledger_head(practice).await?;
+        self.check_chain_to(practice, head).await
+    }
+
+    /// The same up to a head that was noted before: the sequence and hash of its record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn check_chain_to(
+        &self,
+        practice: &PracticeName,
+        head: (i64, String),
+    ) -> Result<Result<i64, i64>, StoreError> {
         let last = head.0;
         let mut walk = Walk::to(head);
         let mut at = 0;

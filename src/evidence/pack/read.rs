@@ -19,6 +19,10 @@ use crate::evidence::chain::{self, GENESIS, Hash};
 /// What a pack proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
+    /// Whose chain.
+    pub practice: String,
+    /// When the pack was made, RFC 3339.
+    pub exported: String,
     /// Whose records, in a pack of one.
     pub person: Option<String>,
     /// The time, in a pack of all cases that began in it.
@@ -106,6 +110,8 @@ pub fn verify_telling(pack: &str, mut tell: impl FnMut(usize, usize)) -> Result<
         None => None,
     };
     Ok(Proof {
+        practice: header.practice,
+        exported: header.exported,
         person: header.person,
         period: header.period,
         records: shown.records,
@@ -114,6 +120,14 @@ pub fn verify_telling(pack: &str, mut tell: impl FnMut(usize, usize)) -> Result<
         whole_to,
         head,
     })
+}
+
+/// The hash of a link, in hex, in a pack that has proved itself; `None` behind its last one.
+pub fn hash_at(pack: &str, sequence: i64) -> Option<String> {
+    // The first line is the header: so each link stands on the line of its number.
+    let line = pack.lines().nth(usize::try_from(sequence).ok()?)?;
+    let link: Link = serde_json::from_str(line).ok()?;
+    (link.sequence == sequence).then_some(link.hash)
 }
 
 /// What the shown records say that the rest of the file must fit.

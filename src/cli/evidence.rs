@@ -166,7 +166,8 @@ fn tell(export: &export::Export, progress: &mut Progress) {
     progress.tell(size(export.read()), size(export.length()));
 }
 
-/// Writes a file that is there whole or not at all. Answers how many records it shows.
+/// Writes a file that is there whole or not at all. Answers how many records it shows. A device or a pipe takes them
+/// as they come: a file put in its place would break whatever else uses it.
 async fn write_whole(
     path: &Path,
     mut export: export::Export,
@@ -178,6 +179,15 @@ async fn write_whole(
             path.display()
         ))
     };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let there = std::fs::OpenOptions::new().write(true).open(path);
+        let mut out = there.map_err(unwritten)?;
+        while let Some(part) = export.next_part().await? {
+            out.write_all(part.as_bytes()).map_err(unwritten)?;
+            tell(&export, &mut progress);
+        }
+        return Ok(export.shown());
+    }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())

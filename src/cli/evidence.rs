@@ -1,7 +1,7 @@
 //! `drawbridge evidence export|verify`
 
 use std::{
-    io::Write as _,
+    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -9,7 +9,10 @@ use clap::{Args, Subcommand};
 use jiff::{Timestamp, civil::Date};
 
 use super::{
-    CliError, Exit, output,
+    CliError, Exit,
+    checkpoint::{Held, Sign},
+    output,
+    progress::Progress,
     setup::{Place, PlaceArgs, caller, find_person},
 };
 use crate::{
@@ -28,13 +31,18 @@ pub enum Evidence {
   drawbridge evidence export --from 2026-07-01 --to 2026-09-30 --out summer.jsonl")]
     Export(Export),
     /// Check a file of records without any database; exit code 5 names the first broken record
-    #[command(after_help = "Example:
-  drawbridge evidence verify nina.jsonl")]
+    #[command(after_help = "Examples:
+  drawbridge evidence verify nina.jsonl
+  drawbridge evidence verify nina.jsonl --checkpoint 2026-10-01.txt --key 'the public key you noted'")]
     Verify(Verify),
+    /// Sign how far the chain has come, as a few lines to keep where nobody who holds the database can reach them
+    #[command(after_help = "Example:
+  drawbridge evidence checkpoint --config practice.toml | mail -s checkpoint privacy@elm.example")]
+    Checkpoint(Sign),
     /// Check a file of records, and list every door in it that was to be shut: since when, and how it was proved
     #[command(after_help = "Example:
   drawbridge evidence doors nina.jsonl")]
-    Doors(Verify),
+    Doors(Doors),
 }
 
 /// `evidence export`
@@ -56,9 +64,22 @@ pub struct Export {
     out: Option<PathBuf>,
 }
 
-/// `evidence verify`, `evidence doors`
+/// `evidence verify`
 #[derive(Debug, Args)]
 pub struct Verify {
+    #[command(flatten)]
+    file: Doors,
+    /// Hold it against what `evidence checkpoint` printed once; may be given again
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
+    /// The public key that checkpoints must be signed with, as `doctor` names it
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    key: Option<String>,
+}
+
+/// `evidence doors`, and what `evidence verify` is asked with it
+#[derive(Debug, Args)]
+pub struct Doors {
     /// The file that `evidence export` wrote
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -75,6 +96,7 @@ impl Evidence {
         match self {
             Self::Export(export) => export.run().await,
             Self::Verify(verify) => verify.run(),
+            Self::Checkpoint(sign) => sign.run().await,
             Self::Doors(doors) => doors.list(),
         }
     }
@@ -99,10 +121,13 @@ impl Export {
         };
         let (now, who) = (SystemClock.now(), caller(&practice.name).actor);
         let export = store.export(&practice.name, &about, &who, now).await?;
+        // A file that is printed on the terminal shows by itself how far it is.
+        let is_wanted = self.out.is_some() || !std::io::stdout().is_terminal();
+        let progress = Progress::on_stderr("read", is_wanted);
         match self.out {
-            None => print(export).await?,
+            None => print(export, progress).await?,
             Some(path) => {
-                let shown = write_whole(&path, export).await?;
+                let shown = write_whole(&path, export, progress).await?;
                 eprintln!("{shown} records of {of} in {}", path.display());
             }
         }
@@ -125,8 +150,9 @@ fn span(zone: &str, first: Date, last: Date) -> Result<(Timestamp, Timestamp), C
     Ok((from, to))
 }
 
-async fn print(mut export: export::Export) -> Result<(), CliError> {
+async fn print(mut export: export::Export, mut progress: Progress) -> Result<(), CliError> {
     while let Some(part) = export.next_part().await? {
+        tell(&export, &mut progress);
         // Each part ends its last line itself.
         if !part.is_empty() {
             output::line(part.trim_end_matches('\n'));
@@ -135,14 +161,33 @@ async fn print(mut export: export::Export) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes a file that is there whole or not at all. Answers how many records it shows.
-async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, CliError> {
+fn tell(export: &export::Export, progress: &mut Progress) {
+    let size = |number: i64| usize::try_from(number).unwrap_or_default();
+    progress.tell(size(export.read()), size(export.length()));
+}
+
+/// Writes a file that is there whole or not at all. Answers how many records it shows. A device or a pipe takes them
+/// as they come: a file put in its place would break whatever else uses it.
+async fn write_whole(
+    path: &Path,
+    mut export: export::Export,
+    mut progress: Progress,
+) -> Result<usize, CliError> {
     let unwritten = |error: std::io::Error| {
         CliError::Problem(format!(
             "`{}` could not be written ({error}): name another file",
             path.display()
         ))
     };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        let there = std::fs::OpenOptions::new().write(true).open(path);
+        let mut out = there.map_err(unwritten)?;
+        while let Some(part) = export.next_part().await? {
+            out.write_all(part.as_bytes()).map_err(unwritten)?;
+            tell(&export, &mut progress);
+        }
+        return Ok(export.shown());
+    }
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
@@ -150,6 +195,7 @@ async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, C
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritten)?;
     while let Some(part) = export.next_part().await? {
         file.write_all(part.as_bytes()).map_err(unwritten)?;
+        tell(&export, &mut progress);
         failpoint::pass(Point::DuringExport);
     }
     file.as_file().sync_all().map_err(unwritten)?;
@@ -157,7 +203,7 @@ async fn write_whole(path: &Path, mut export: export::Export) -> Result<usize, C
     Ok(export.shown())
 }
 
-impl Verify {
+impl Doors {
     /// The file, once it has proved itself.
     fn read(&self) -> Result<(String, pack::Proof), CliError> {
         let text = std::fs::read_to_string(&self.file).map_err(|error| {
@@ -166,7 +212,8 @@ impl Verify {
                 self.file.display()
             ))
         })?;
-        let proof = pack::verify(&text)
+        let mut progress = Progress::on_stderr("checked", !self.json);
+        let proof = pack::verify_telling(&text, |links, of| progress.tell(links, of))
             .map_err(|broken| CliError::Integrity(format!("{}: {broken}", self.file.display())))?;
         // Whoever leaves a record out may call the file an older one.
         if proof.whole_to.is_none() && !self.older {
@@ -226,13 +273,24 @@ impl Verify {
         );
         Ok(Exit::Ok)
     }
+}
 
+impl Verify {
     fn run(self) -> Result<Exit, CliError> {
-        let (_, proof) = self.read()?;
-        if self.json {
+        let (text, proof) = self.file.read()?;
+        let mut held = Vec::new();
+        for path in &self.checkpoint {
+            held.push(Held::against(
+                path,
+                self.key.as_deref(),
+                (text.as_str(), &proof),
+            )?);
+        }
+        if self.file.json {
             output::json(&serde_json::json!({
                 "person_id": proof.person, "period": proof.period, "records": proof.records, "files": proof.files,
                 "links": proof.links, "whole_to": proof.whole_to, "head": proof.head,
+                "checkpoints": held,
             }));
         } else {
             let about = match &proof.period {
@@ -258,10 +316,24 @@ impl Verify {
                 ),
             }
             println!("head of the chain: {}", proof.head);
-            println!(
-                "a chain alone does not show a cut-off end: compare the head with a later export"
-            );
+            for held in &held {
+                println!("{}", held.in_words());
+            }
+            if held.is_empty() {
+                println!(
+                    "a chain alone does not show a cut-off end: compare the head with a later export, or name a \
+                     checkpoint"
+                );
+            } else if self.key.is_none() {
+                println!(
+                    "anybody can sign with a key of their own: compare it with the one you noted, or use `--key`"
+                );
+            }
         }
-        Ok(Exit::Ok)
+        Ok(if held.iter().all(|held| held.covers) {
+            Exit::Ok
+        } else {
+            Exit::ProblemFound
+        })
     }
 }

@@ -90,6 +90,7 @@ fn settings(root: &Section<'_>, surroundings: &Surroundings<'_>) -> Settings {
         metrics_listen: root.find("metrics_listen"),
         limits: root.within("limits", limits),
         practices,
+        checkpoint_key: root.find("checkpoint_key"),
         events,
         base_dir: base_dir.clone(),
     }

@@ -51,6 +51,8 @@ pub struct Settings {
     pub console: Console,
     /// The practices, in file order.
     pub practices: Vec<Practice>,
+    /// What checkpoints of the ledger are signed with, an Ed25519 key as PKCS#8 PEM; `None` is that none are.
+    pub checkpoint_key: Option<SecretRef>,
     database: Database,
     /// The second ledger, where the file names it.
     second_ledger: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! THE LEDGER: what the bridge did and saw, append-only and chained by hash. Pure.
 //!
 //! - [`chain`]: records, and the hash that ties each to the one before
+//! - [`checkpoint`]: a signed head of it, to be kept elsewhere
 //! - [`walk`]: recomputing a chain as its records come
 //! - [`scope`]: whose records a file shows
 //! - [`mod@file`]: what somebody may sign with
@@ -8,6 +9,7 @@
 //! - [`second`]: the lines of the second ledger, for calls made while the database cannot be written
 
 pub mod chain;
+pub mod checkpoint;
 pub mod file;
 pub mod pack;
 pub mod scope;

@@ -191,6 +191,7 @@ impl Dialect {
             ("passkeys", include_str!("migrations/passkeys.sql")),
             ("snooze", include_str!("migrations/snooze.sql")),
             ("together", include_str!("migrations/together.sql")),
+            ("failed", include_str!("migrations/failed.sql")),
         ];
         (1..)
             .zip(steps)

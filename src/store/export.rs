@@ -1,18 +1,15 @@
-//! Evidence as a file, read from the ledger and written page by page: however long a chain is, only a
-//! page of it is held.
-
-use std::collections::BTreeSet;
+//! Evidence as a file, read from the ledger and written page by page: however long a chain is, it is read once, and
+//! only a page of it is held.
 
 use jiff::Timestamp;
 
 use super::{Store, StoreError, row::corrupt, statement::Statement};
 use crate::{
     evidence::{
-        About, Period, Scope, Walk,
+        About, Scope, Walk,
         pack::{self, Counted, Packer},
-        scope,
     },
-    ids::{PersonId, PracticeName},
+    ids::PracticeName,
 };
 
 /// How many records are read at a time.
@@ -36,6 +33,11 @@ impl Export {
     /// How many records its chain has.
     pub const fn length(&self) -> i64 {
         self.last
+    }
+
+    /// How many records of it were read so far.
+    pub const fn read(&self) -> i64 {
+        self.at
     }
 
     /// How many records were shown so far.
@@ -109,37 +111,6 @@ impl Store {
         self.export_counted(practice, counted, who, now).await
     }
 
-    /// Counts what a file of evidence has to show, up to the last record there is. Records are never changed, so what
-    /// is written meanwhile makes no difference.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn count_evidence(
-        &self,
-        practice: &PracticeName,
-        about: &About,
-    ) -> Result<Counted, StoreError> {
-        let to = self.find_ledger_length(practice).await?;
-        let (scope, shows) = match about {
-            About::Person(person) => {
-                let shows = self.count_records_about(practice, person, to).await?;
-                (Scope::Person(person.clone()), shows)
-            }
-            About::Time(from, until) => {
-                let period = self.find_period(practice, (*from, *until), to).await?;
-                let scope = Scope::Period(period);
-                let shows = self.count_records_shown(practice, &scope, to).await?;
-                (scope, shows)
-            }
-        };
-        Ok(Counted {
-            pack: uuid::Uuid::now_v7().to_string(),
-            scope,
-            to,
-            shows,
-        })
-    }
-
     /// Begins the file of which this was counted.
     ///
     /// # Errors
@@ -187,70 +158,6 @@ impl Store {
         Ok((row.number("sequence")?, row.text("hash")?))
     }
 
-    /// A time with whoever had a case that began in it, as the ledger has it up to this record.
-    async fn find_period(
-        &self,
-        practice: &PracticeName,
-        (from, to): (Timestamp, Timestamp),
-        last: i64,
-    ) -> Result<Period, StoreError> {
-        let mut period = Period {
-            from,
-            to,
-            people: BTreeSet::new(),
-            cases: 0,
-        };
-        let statement = Statement::new(
-            r#"SELECT person, text FROM evidence WHERE practice = $1 AND sequence <= $2
-               AND text LIKE '%"what":"case.opened"%'"#,
-        )
-        .bind(practice.as_str())
-        .bind(last);
-        for row in self.rows(statement).await? {
-            let began = scope::when(&row.text("text")?);
-            if began.is_some_and(|began| period.has(began)) {
-                period.cases += 1;
-                period
-                    .people
-                    .extend(row.maybe_text("person")?.map(PersonId::from));
-            }
-        }
-        Ok(period)
-    }
-
-    async fn count_records_about(
-        &self,
-        practice: &PracticeName,
-        person: &PersonId,
-        last: i64,
-    ) -> Result<usize, StoreError> {
-        let statement = Statement::new(
-            "SELECT COUNT(*) AS shown FROM evidence WHERE practice = $1 AND person = $2 AND sequence <= $3",
-        )
-        .bind(practice.as_str())
-        .bind(person.as_str())
-        .bind(last);
-        let row = self.row(statement).await?;
-        let shown = row.ok_or_else(|| corrupt("shown"))?.number("shown")?;
-        usize::try_from(shown).map_err(|_| corrupt("shown"))
-    }
-
-    async fn count_records_shown(
-        &self,
-        practice: &PracticeName,
-        scope: &Scope,
-        last: i64,
-    ) -> Result<usize, StoreError> {
-        let (mut at, mut shown) = (0, 0);
-        while at < last {
-            let most = u32::try_from(last - at).unwrap_or(PAGE).min(PAGE);
-            let records = self.list_records_after(practice, scope, at, most).await?;
-            at = records.last().map_or(last, |last| last.sequence);
-            shown += records.iter().filter(|record| record.is_theirs).count();
-        }
-        Ok(shown)
-    }
-
     /// Recomputes a practice's chain from its first record to its head. Answers how many records it has, or
     /// the first that was changed or is missing.
     ///
@@ -261,6 +168,18 @@ impl Store {
         practice: &PracticeName,
     ) -> Result<Result<i64, i64>, StoreError> {
         let head = self.find_ledger_head(practice).await?;
+        self.check_chain_to(practice, head).await
+    }
+
+    /// The same up to a head that was noted before: the sequence and hash of its record.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn check_chain_to(
+        &self,
+        practice: &PracticeName,
+        head: (i64, String),
+    ) -> Result<Result<i64, i64>, StoreError> {
         let last = head.0;
         let mut walk = Walk::to(head);
         let mut at = 0;

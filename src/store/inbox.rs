@@ -74,7 +74,7 @@ pub struct Cause {
 
 impl Sought {
     /// The condition, with what is bound to it after `$1` and `$2`.
-    fn condition(&self) -> (String, Vec<String>) {
+    pub(super) fn condition(&self) -> (String, Vec<String>) {
         let mut sql = FAILED.to_owned();
         let mut bound: Vec<String> = Vec::new();
         let mut bind = |values: &[&str]| {
@@ -124,7 +124,7 @@ impl Sought {
     }
 }
 
-fn with(statement: Statement, bound: Vec<String>) -> Statement {
+pub(super) fn with(statement: Statement, bound: Vec<String>) -> Statement {
     bound.into_iter().fold(statement, Statement::bind)
 }
 

@@ -5,9 +5,11 @@ use super::{
     Dialect, Store,
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
+    counted::{of_nobody, of_people},
     database::Reads as _,
     doors::{FORWARDINGS, UNCLOSED},
-    inbox::HELD,
+    failed,
+    inbox::{HELD, Sought},
     lower::{USERS, lower},
     statement::Statement,
     system_calls::SHUT_SINCE,
@@ -105,6 +107,53 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
             is_looked_up && !plan.contains("SCAN"),
             "{attribute}: {plan}"
         );
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn what_a_file_of_evidence_has_to_show_is_counted_without_a_walk_through_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+
+    let people = plan_of(&store, &of_people(Dialect::Sqlite)).await;
+    let nobody = plan_of(&store, &of_nobody(Dialect::Sqlite)).await;
+
+    for index in [
+        "evidence_person (practice=? AND person=?)",
+        "departure_case_learned (practice=? AND learned>? AND learned<?)",
+    ] {
+        assert!(people.contains(index), "{index}: {people}");
+    }
+    assert!(
+        nobody.contains("COVERING INDEX evidence_person (practice=? AND person=?)"),
+        "{nobody}"
+    );
+    for plan in [people, nobody] {
+        let is_walked = plan.split("; ").any(|step| {
+            step.contains("evidence USING PRIMARY KEY (practice=?)")
+                || step.contains("sequence<?")
+                || step.starts_with("SCAN evidence")
+        });
+        assert!(!is_walked, "{plan}");
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn everything_that_failed_is_walked_through_in_its_order_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let (condition, _) = Sought::default().condition();
+
+    for is_snoozed in [false, true] {
+        let plan = plan_of(&store, &failed::page(&condition, is_snoozed, 3, 500)).await;
+
+        let index = "door_failing_order (wanted=? AND practice=? AND <expr>>?)";
+        assert!(plan.contains(index), "{plan}");
+        assert!(!plan.contains("ORDER BY"), "{plan}");
     }
     store.close().await;
 }

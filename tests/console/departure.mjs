@@ -191,6 +191,16 @@ async function withAMouse(browser, server, nina) {
     "time.jsonl",
   );
   expect(whole.includes("cases that began"), `the evidence of a time says: ${whole}`);
+  // A file that came without its end is not called saved.
+  const cutOff = (route) =>
+    route.fulfill({
+      headers: { "content-disposition": 'attachment; filename="time.jsonl"', "drawbridge-lines": "9" },
+      body: "{}\n{}\n",
+    });
+  await board.route("**/evidence/period", cutOff);
+  await board.getByRole("button", { name: "Evidence of this time as a file" }).click();
+  await board.getByText("It was cut off, and nothing is saved").waitFor(SOON);
+  await board.unroute("**/evidence/period");
   await lookAtAll(board, { evidence_complete: `${server.origin}/evidence` });
   await context.close();
 }

@@ -264,3 +264,33 @@ async fn an_export_that_is_killed_leaves_no_half_a_file() {
     assert!(killed && !is_there);
     bridge::command(folder, &["evidence", "verify", "nina.jsonl"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_into_a_pipe_goes_through_it_and_leaves_it_there() {
+    use std::{io::Read as _, os::unix::fs::FileTypeExt as _, process::Command};
+
+    let _turn = TURN.lock().await;
+    let mut practice = Practice::new(1, 1, None);
+    practice.start(None);
+    practice.hire("nina").await.unwrap();
+    let folder = practice.folder.path();
+    let path = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&path).status().unwrap();
+    // Open at both ends, it keeps what is written until it is read.
+    let mut pipe = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+
+    let export = ["evidence", "export", "--config", "practice-0.toml"];
+    let of_nina = ["--person", "nina", "--out", "pipe"];
+    bridge::command(folder, &[export, of_nina].concat());
+    let is_there = std::fs::metadata(&path).unwrap().file_type().is_fifo();
+    assert!(made.success() && is_there, "a file was put in its place");
+    let mut came = vec![0; 1 << 20];
+    let length = pipe.read(&mut came).unwrap();
+    std::fs::write(folder.join("nina.jsonl"), &came[..length]).unwrap();
+
+    bridge::command(folder, &["evidence", "verify", "nina.jsonl"]);
+}

@@ -33,6 +33,8 @@ mod departures_named;
 mod doctor;
 mod engine_moves;
 mod events_told;
+mod evidence_checkpoints;
+mod evidence_files;
 mod first_tries;
 mod flapping;
 mod fuzzed;

@@ -11,7 +11,7 @@ use drawbridge::{
     clock::{self, Clock as _},
     door::Wanted,
     events::{self, Addressee},
-    evidence::{About, Entry, pack},
+    evidence::{About, Entry, Scope, pack},
     ids::{PersonId, UserId},
     intake::ChangeError,
     people::Change,
@@ -33,6 +33,7 @@ use office::{
     a_passkey_signs_once_what_it_was_asked_and_never_counts_back,
     a_practice_revokes_its_own_tokens_only,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
+    everything_that_failed_is_walked_through_page_by_page,
     somebody_is_found_however_many_came_later,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
@@ -84,6 +85,7 @@ suite!(
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,
+    everything_that_failed_is_walked_through_page_by_page,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,
@@ -96,6 +98,7 @@ suite!(
     evidence_is_append_only,
     an_export_of_one_person_verifies_and_hides_the_others,
     evidence_taken_while_cases_open_verifies_as_of_when_it_was_counted,
+    a_time_is_counted_as_its_records_are_shown,
     pages_follow_the_order_of_creation,
     the_database_finds_what_the_filter_says,
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
@@ -299,6 +302,68 @@ async fn evidence_taken_while_cases_open_verifies_as_of_when_it_was_counted(app:
         assert_eq!(proof.period.map(|span| span.cases), cases);
         assert!(usize::try_from(to).unwrap() + 1 < proof.links, "{about:?}");
     }
+}
+
+async fn a_time_is_counted_as_its_records_are_shown(app: &TestApp) {
+    let practice = app.practice();
+    let day = Duration::from_secs(86_400);
+    let nobodys = async || {
+        let mut tx = app.begin().await;
+        tx.record(Entry {
+            at: tx.now(),
+            who: "bridge".to_owned(),
+            what: "clock.set",
+            person: None,
+            system: None,
+            detail: serde_json::Map::new(),
+        });
+        tx.commit().await.unwrap();
+    };
+    app.hire("early", "Nurse").await;
+    nobodys().await;
+    app.run_after(day * 20).await;
+    let from = app.clock.now();
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    nobodys().await;
+    app.disable(&nina).await;
+    app.run_due().await;
+    // Of the time still, but nobody had a case in what comes after it.
+    let to = clock::after(from, day);
+    app.run_after(day * 20).await;
+    app.hire("late", "Nurse").await;
+    app.run_due().await;
+    nobodys().await;
+
+    let about = About::Time(from, to);
+    let counted = app.store.count_evidence(&practice, &about).await.unwrap();
+    let records = app
+        .store
+        .list_records_after(&practice, &counted.scope, 0, u32::MAX)
+        .await
+        .unwrap();
+    let empty = About::Time(
+        clock::before(from, day * 400),
+        clock::before(from, day * 300),
+    );
+    let nothing = app.store.count_evidence(&practice, &empty).await.unwrap();
+
+    let shown: Vec<&str> = records
+        .iter()
+        .filter(|record| record.is_theirs)
+        .map(|record| record.text.as_str())
+        .collect();
+    let Scope::Period(period) = &counted.scope else {
+        panic!("{counted:?}");
+    };
+    assert_eq!(counted.shows, shown.len());
+    assert_eq!(period.cases, 2, "she came, and she left");
+    let people: Vec<&PersonId> = period.people.iter().collect();
+    assert_eq!(people, [&app.person("nina").await]);
+    let of_nobody = shown.iter().filter(|text| text.contains("clock.set"));
+    assert_eq!(of_nobody.count(), 1);
+    assert!(shown.len() < records.len() - 4, "the others' are not shown");
+    assert_eq!(nothing.shows, 0);
 }
 
 async fn pages_follow_the_order_of_creation(app: &TestApp) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     app,
     cli::{
-        CliError, Exit, output,
+        CliError, Exit, checkpoint, output,
         setup::{ConfigArg, open_store},
     },
     clock::{self, Clock as _, SystemClock},
@@ -114,6 +114,7 @@ impl Doctor {
         for text in app::find_missing_systems(&settings, &store).await? {
             findings.push(Finding::new("settings", Err(text)));
         }
+        findings.push(check_checkpoints(&settings));
         if settings.events.is_some() {
             let key =
                 app::Telling::new(&settings).map(|_| "key and secrets can be used".to_owned());
@@ -185,6 +186,22 @@ async fn check_opens(store: &Store) -> Result<Result<String, String>, StoreError
              sign with `drawbridge restored`"
         )),
     })
+}
+
+/// Without checkpoints kept elsewhere nothing shows that the end of a chain was cut off.
+fn check_checkpoints(settings: &Settings) -> Finding {
+    let (level, says) = match checkpoint::signer(settings) {
+        Ok(Some(signer)) => (
+            Level::Ok,
+            format!(
+                "are signed with the key {}: note it elsewhere",
+                signer.public_key()
+            ),
+        ),
+        Ok(None) => (Level::Warning, checkpoint::NO_KEY.to_owned()),
+        Err(problem) => (Level::Problem, problem),
+    };
+    Finding::of("checkpoints", level, says)
 }
 
 /// Accounts for emergencies are always listed.

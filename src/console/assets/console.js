@@ -206,6 +206,11 @@
   });
 
   // --- A long file says how far it is. Without scripts the browser saves it all the same.
+  let taking = 0;
+  // Until it is saved it is in this page, and gone with it.
+  window.addEventListener("beforeunload", (event) => {
+    if (taking > 0) event.preventDefault();
+  });
   async function take(form, says) {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
     const named = /filename="([^"]+)"/.exec(answer.headers.get("content-disposition") || "");
@@ -214,13 +219,24 @@
     const lines = Number(answer.headers.get("drawbridge-lines"));
     const parts = [];
     let seen = 0;
-    for (const reader = answer.body.getReader(); ; ) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      for (const byte of value) if (byte === 10) seen += 1;
-      says.textContent = Math.min(seen, lines) + " of " + lines + " lines";
+    taking += 1;
+    try {
+      for (const reader = answer.body.getReader(); ; ) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        parts.push(value);
+        for (const byte of value) if (byte === 10) seen += 1;
+        const share = Math.floor((seen * 100) / lines);
+        says.textContent =
+          seen < lines
+            ? seen + " of " + lines + " lines, " + share + " %: leave this page open"
+            : lines + " lines, now the end of it";
+      }
+    } finally {
+      taking -= 1;
     }
+    // Whatever the connection says of it: without its last lines it is no file.
+    if (seen < lines) throw new Error("cut off");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(parts, { type: "application/jsonl" }));
     link.download = named[1];
@@ -235,10 +251,10 @@
     event.preventDefault();
     const button = event.submitter;
     if (button) button.disabled = true;
-    says.textContent = "begins";
+    says.textContent = "What it has to show is counted first";
     take(form, says)
       .catch(() => {
-        says.textContent = "It was cut off: press the button again.";
+        says.textContent = "It was cut off, and nothing is saved: press the button again.";
       })
       .finally(() => {
         if (button) button.disabled = false;

@@ -28,7 +28,7 @@ use crate::{
     evidence::Scope,
     ids::{PersonId, SystemName},
     intake::human,
-    store::StoreError,
+    store::{StoreError, failed::Walked},
 };
 
 /// How many rows are read at a time.
@@ -135,19 +135,18 @@ pub(in super::super) async fn calls(
     let store = &visit.office.store;
     let practice = &visit.practice().name;
     let sought = calls::sought(&visit, &visit.form).await?;
-    let (mut text, mut rows) = (head(DOOR), 0);
+    let (mut text, mut rows, mut walked) = (head(DOOR), 0, Walked::default());
     loop {
         let doors = store
-            .list_failures(practice, &sought, (rows, PAGE), visit.now)
+            .walk_failures(practice, &sought, &mut walked, PAGE, visit.now)
             .await?;
-        text.push_str(&door_rows(&visit, &doors).await?);
-        let read = u32::try_from(doors.len()).unwrap_or(PAGE);
-        rows += read;
-        if read < PAGE {
+        if doors.is_empty() {
             break;
         }
+        text.push_str(&door_rows(&visit, &doors).await?);
+        rows += doors.len();
     }
-    note(&visit, "failed calls", rows as usize).await?;
+    note(&visit, "failed calls", rows).await?;
     Ok(file("failed-calls", text))
 }
 

@@ -26,6 +26,6 @@ pub mod write;
 pub use broken::Broken;
 pub use closings::{Closing, closings};
 pub use lines::SignedFile;
-pub use read::{Proof, verify};
+pub use read::{Proof, hash_at, verify, verify_telling};
 pub use whole::Counted;
 pub use write::{Packer, StoredRecord, header};

@@ -19,6 +19,10 @@ use crate::evidence::chain::{self, GENESIS, Hash};
 /// What a pack proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
+    /// Whose chain.
+    pub practice: String,
+    /// When the pack was made, RFC 3339.
+    pub exported: String,
     /// Whose records, in a pack of one.
     pub person: Option<String>,
     /// The time, in a pack of all cases that began in it.
@@ -40,6 +44,14 @@ pub struct Proof {
 /// # Errors
 /// Names the first record that was changed or is missing, or the line that cannot be read.
 pub fn verify(pack: &str) -> Result<Proof, Broken> {
+    verify_telling(pack, |_, _| {})
+}
+
+/// The same, telling after each link how many were checked, and how many there are.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_telling(pack: &str, mut tell: impl FnMut(usize, usize)) -> Result<Proof, Broken> {
     let lines: Vec<&str> = pack.lines().collect();
     let [first, middle @ .., _] = lines.as_slice() else {
         return Err(Broken::Seal);
@@ -78,6 +90,7 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
                 whole.take(link.sequence, text, line)?;
             }
         }
+        tell(index + 1, links.len());
     }
     let head = chain::to_hex(&previous);
     check_head(&header, links.len(), &head)?;
@@ -97,6 +110,8 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
         None => None,
     };
     Ok(Proof {
+        practice: header.practice,
+        exported: header.exported,
         person: header.person,
         period: header.period,
         records: shown.records,
@@ -105,6 +120,14 @@ pub fn verify(pack: &str) -> Result<Proof, Broken> {
         whole_to,
         head,
     })
+}
+
+/// The hash of a link, in hex, in a pack that has proved itself; `None` behind its last one.
+pub fn hash_at(pack: &str, sequence: i64) -> Option<String> {
+    // The first line is the header: so each link stands on the line of its number.
+    let line = pack.lines().nth(usize::try_from(sequence).ok()?)?;
+    let link: Link = serde_json::from_str(line).ok()?;
+    (link.sequence == sequence).then_some(link.hash)
 }
 
 /// What the shown records say that the rest of the file must fit.

@@ -13,6 +13,7 @@ use drawbridge::{
     store::{
         StoredToken,
         admins::{Admin, Invitation, Session},
+        failed::Walked,
         identities::KeptForm,
         inbox::{SeenTo, Sought},
         passkeys::Passkey,
@@ -318,6 +319,76 @@ pub async fn what_failed_is_narrowed_and_whoever_sees_to_it_is_named(app: &TestA
     );
     assert_eq!(names.get(&ehr.id).map(String::as_str), Some("Dana Ruiz"));
     assert_eq!(names.len(), 1);
+}
+
+pub async fn everything_that_failed_is_walked_through_page_by_page(app: &TestApp) {
+    let practice = app.practice();
+    for system in ["ehr", "mail"] {
+        app.system(system).fail_next([fake::refused()]);
+    }
+    app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    let omar = app.hire("omar", "Billing").await;
+    app.run_due().await;
+    for system in ["billing", "ehr"] {
+        app.system(system).fail_next([fake::refused()]);
+    }
+    app.disable(&omar).await;
+    app.run_due().await;
+    let dana = Admin {
+        id: "a1".into(),
+        practice: practice.clone(),
+        name: "Dana Ruiz".to_owned(),
+        role: OfficeRole::Owner,
+        email: None,
+    };
+    let now = app.clock.now();
+    let later = app.door("omar", "billing").await;
+    let mut tx = app.begin().await;
+    tx.record_admin(&dana);
+    tx.record_snooze(&later, &dana.id, after(now, Duration::from_secs(3_600)));
+    tx.commit().await.unwrap();
+    let walk = async |sought: &Sought, most| {
+        let (mut walked, mut found) = (Walked::default(), Vec::new());
+        loop {
+            let doors = app
+                .store
+                .walk_failures(&practice, sought, &mut walked, most, now)
+                .await
+                .unwrap();
+            if doors.is_empty() {
+                return found;
+            }
+            assert!(doors.len() <= usize::try_from(most).unwrap());
+            found.extend(doors);
+        }
+    };
+    let all = Sought::default();
+    let awake = Sought {
+        awake_only: true,
+        ..Sought::default()
+    };
+    let of_nina = Sought {
+        near: Some((vec![app.person("nina").await], Vec::new())),
+        ..Sought::default()
+    };
+
+    let one_by_one = walk(&all, 1).await;
+    let at_once = walk(&all, 500).await;
+    let as_shown = app
+        .store
+        .list_failures(&practice, &all, (0, 500), now)
+        .await
+        .unwrap();
+    let awake = walk(&awake, 1).await;
+    let of_nina = walk(&of_nina, 1).await;
+
+    assert_eq!(as_shown.len(), 4);
+    assert_eq!(as_shown[3].id, later.id, "what is looked at later is last");
+    assert_eq!(one_by_one, as_shown);
+    assert_eq!(at_once, as_shown);
+    assert_eq!(awake, as_shown[..3]);
+    assert_eq!(of_nina, as_shown[1..3], "opens come after closes");
 }
 
 pub async fn what_is_set_aside_leaves_the_board_and_comes_back(app: &TestApp) {

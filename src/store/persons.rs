@@ -389,7 +389,8 @@ impl WriteTx {
                 })
             };
             // Nearly always nobody did. To sort and to compare what there may be costs many times that.
-            if self.rows(asking(format!("{each} LIMIT 1"))).await?.is_empty() {
+            let somebody = self.rows(asking(format!("{each} LIMIT 1"))).await?;
+            if somebody.is_empty() {
                 continue;
             }
             let statement = asking(format!(

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use drawbridge::{clock::Clock as _, config::Oidc, policy::office::OfficeRole, store::sqlite_path};
+use drawbridge::{
+    clock::Clock as _, config::Oidc, intake::returns::Word, policy::office::OfficeRole,
+    store::sqlite_path,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -14,6 +17,11 @@ use crate::support::{
 };
 
 const DANA: &str = "dana@elm.example";
+
+const BACK: Word<'static> = Word {
+    by: "Priya",
+    note: "back from leave",
+};
 
 /// A console with one provider for all, and Dana, who was let in by her address.
 async fn with_provider() -> (TestApp, Console, StandIn) {
@@ -301,6 +309,104 @@ async fn whoever_leaves_the_practice_is_out_of_the_console_at_once_until_a_link_
     assert!(!by_provider, "the provider may not know yet that she left");
     assert!(!by_an_older_link, "nor does a link that was made before");
     assert!(is_in(&browser).await, "whoever runs the server says so");
+}
+
+#[tokio::test]
+async fn a_session_and_a_link_from_before_a_departure_stay_over_after_a_quick_return() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    let older = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    app.disable(&dana).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let let_in = console.browser();
+    let_in.post("/sign-in", &[("link", &link)]).await;
+
+    app.set_active(&dana, true).await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+    let goes_on = is_in(&browser).await;
+    browser.post("/sign-in", &[("link", &older)]).await;
+    let by_an_older_link = is_in(&browser).await;
+    provider.sign_in(&browser, "").await;
+
+    assert!(was_in && !goes_on, "well within the idle time");
+    assert!(!by_an_older_link);
+    assert!(is_in(&let_in).await, "who was let in since goes on");
+    assert!(is_in(&browser).await, "and she signs in as anybody");
+}
+
+#[tokio::test]
+async fn a_session_from_before_a_departure_stays_over_also_when_the_departure_is_undone() {
+    let (app, console, provider) = with_provider().await;
+    app.hire("dana", "Nurse").await;
+    app.run_due().await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    app.intake.depart(&caller, &person).await.unwrap();
+    app.run_due().await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.intake
+        .preview_undo(&caller, &person)
+        .await
+        .unwrap()
+        .unwrap();
+    let undone = app.intake.undo_departure(&caller, &person, BACK).await;
+    undone.unwrap().unwrap();
+    let goes_on = is_in(&browser).await;
+    provider.sign_in(&browser, "").await;
+
+    assert!(!goes_on);
+    assert!(is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn a_session_from_before_a_departure_stays_over_when_the_hold_is_over_by_itself() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    app.run_due().await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let id = browser.cookie().split('_').nth(2).unwrap().to_owned();
+    app.disable(&dana).await;
+    app.run_due().await;
+    app.clock.advance(Duration::from_secs(60 * 24 * 3_600));
+    app.run_due().await;
+
+    app.set_active(&dana, true).await;
+
+    let person = app.person("dana").await;
+    let known = app.begin().await.find_known(&person).await.unwrap();
+    assert_eq!(known.person.departed_at, None, "she is back");
+    assert_eq!(app.store.find_session(&id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whoever_was_let_in_after_a_departure_is_out_when_they_depart_again() {
+    let (app, console, _provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    app.disable(&dana).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let browser = console.browser();
+    browser.post("/sign-in", &[("link", &link)]).await;
+    let was_in = is_in(&browser).await;
+
+    // Enabled again the return waits for somebody's word, and then it is taken back.
+    app.set_active(&dana, true).await;
+    let while_it_waits = is_in(&browser).await;
+    app.disable(&dana).await;
+
+    assert!(was_in && while_it_waits);
+    assert!(!is_in(&browser).await);
 }
 
 #[tokio::test]

@@ -410,6 +410,47 @@ async fn whoever_was_let_in_after_a_departure_is_out_when_they_depart_again() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_is_refused_ends_no_session() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let older = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    app.clock.advance(Duration::from_secs(1));
+    app.disable(&dana).await;
+
+    let by_link = priya.post("/sign-in", &[("link", &older)]).await;
+    let by_provider = provider.sign_in(&priya, "").await;
+
+    assert!(is_refused(&by_link, StatusCode::FORBIDDEN));
+    assert!(is_refused(&by_provider, StatusCode::FORBIDDEN));
+    assert!(priya.get("/").await.says("Dana the admin"));
+    assert_eq!(said(&app, "admin.signed_out").await, 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_succeeds_ends_the_session_of_before_in_whatever_practice() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("oak", "Omar", OfficeRole::Owner, "omar@oak.example")
+        .await;
+    let browser = app.sign_in(&console, OfficeRole::Admin).await;
+    let of_priya = console.browser();
+    of_priya.set_cookie(&browser.cookie());
+    let both_were_in = is_in(&browser).await && is_in(&of_priya).await;
+
+    provider.sign_in(&browser, "").await;
+    let of_dana = console.browser();
+    of_dana.set_cookie(&browser.cookie());
+    let dana_is_in = is_in(&of_dana).await;
+    provider.is_used_by("o-1", "omar@oak.example");
+    provider.sign_in(&browser, "").await;
+
+    assert!(both_were_in && dana_is_in);
+    assert!(!is_in(&of_priya).await && !is_in(&of_dana).await);
+    assert!(browser.get("/").await.says("Omar"));
+    assert_eq!(said(&app, "admin.signed_out").await, 2);
+}
+
+#[tokio::test]
 async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;

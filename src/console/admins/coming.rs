@@ -50,8 +50,8 @@ pub(in super::super) enum Shown<'a> {
     Passkey(Used<'a>),
 }
 
-/// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
-/// shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
+/// Signs somebody in by what they show; whoever the browser was before is signed out then, and only then. Answers what
+/// the browser shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
 /// knows them by another name.
 ///
 /// # Errors
@@ -68,9 +68,6 @@ pub(in super::super) async fn sign_in(
             "this machine has no randomness to give".to_owned(),
         ));
     };
-    if let Some(before) = before {
-        sign_out(store, before, now).await?;
-    }
     let mut tx = store.begin(&admin.practice, now).await?;
     // Whoever left the practice is let in by a person only, who made a link since.
     let left = tx.find_when_admin_left(admin).await?;
@@ -98,6 +95,13 @@ pub(in super::super) async fn sign_in(
     if !is_good {
         return Ok(None);
     }
+    let (here, elsewhere) = match before {
+        Some(before) if before.admin.practice == admin.practice => (Some(before), None),
+        before => (None, before),
+    };
+    if let Some(before) = here {
+        end(&mut tx, before);
+    }
     // Whoever comes in sweeps: what is over grows no longer than a day.
     tx.forget_sign_ins(clock::before(now, KEPT_FOR));
     tx.record_session(&Session {
@@ -111,6 +115,12 @@ pub(in super::super) async fn sign_in(
     let how = json!({"by": by});
     record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
     tx.commit().await?;
+    // The ledger of another practice is another transaction. They are in: that it fails must not take it from them.
+    if let Some(before) = elsewhere
+        && let Err(error) = sign_out(store, before, now).await
+    {
+        tracing::warn!(%error, "whoever a browser was before is still signed in until nobody does anything for a while");
+    }
     Ok(Some(held))
 }
 
@@ -190,9 +200,13 @@ pub(in super::super) async fn sign_out(
     session: &Session,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let admin = &session.admin;
-    let mut tx = store.begin(&admin.practice, now).await?;
-    tx.end_session(&session.id);
-    record(&mut tx, &actor(admin), "admin.signed_out", admin);
+    let mut tx = store.begin(&session.admin.practice, now).await?;
+    end(&mut tx, session);
     tx.commit().await
+}
+
+fn end(tx: &mut WriteTx, session: &Session) {
+    let admin = &session.admin;
+    tx.end_session(&session.id);
+    record(tx, &actor(admin), "admin.signed_out", admin);
 }

@@ -69,10 +69,10 @@ pub(in super::super) async fn sign_in(
         ));
     };
     let mut tx = store.begin(&admin.practice, now).await?;
-    // Whoever left the practice is let in by a person only, who made a link since.
-    let left = tx.find_when_admin_left(admin).await?;
     let (is_good, proved, by) = match shown {
         Shown::Link(link) => {
+            // Whoever left the practice is let in by a person only, who made a link since.
+            let left = tx.find_when_admin_left(admin).await?;
             let made = clock::before(link.expires, LINK_WORKS_FOR);
             let is_good = left.is_none_or(|left| made >= left);
             (
@@ -82,9 +82,7 @@ pub(in super::super) async fn sign_in(
             )
         }
         Shown::Identity(identity) => {
-            let is_good = left.is_none()
-                && tx.find_admin_by_id(&admin.id).await?.is_some()
-                && is_known_as(&mut tx, admin, identity).await?;
+            let is_good = is_vouched_for(&mut tx, admin, identity).await?;
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }
         Shown::Passkey(used) => {
@@ -124,6 +122,19 @@ pub(in super::super) async fn sign_in(
     Ok(Some(held))
 }
 
+/// Whether a provider's word counts for the admin: they may come in, have not left, and are known to it by this name.
+/// Coming in and proving it anew ask the same.
+async fn is_vouched_for(
+    tx: &mut WriteTx,
+    admin: &Admin,
+    identity: &Identity,
+) -> Result<bool, StoreError> {
+    // The provider may not know yet that they left.
+    Ok(tx.find_admin_by_id(&admin.id).await?.is_some()
+        && tx.find_when_admin_left(admin).await?.is_none()
+        && is_known_as(tx, admin, identity).await?)
+}
+
 /// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
 async fn is_known_as(
     tx: &mut WriteTx,
@@ -142,7 +153,8 @@ async fn is_known_as(
     }
 }
 
-/// Notes that whoever is signed in just proved who they are. Answers whether that was them.
+/// Notes that whoever is signed in just proved who they are. Answers whether that was them, and the provider's word
+/// counts for them.
 ///
 /// # Errors
 /// When the archive cannot be written.
@@ -154,7 +166,7 @@ pub(in super::super) async fn prove(
 ) -> Result<bool, StoreError> {
     let admin = &session.admin;
     let mut tx = store.begin(&admin.practice, now).await?;
-    if !is_known_as(&mut tx, admin, identity).await? {
+    if !is_vouched_for(&mut tx, admin, identity).await? {
         return Ok(false);
     }
     tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
@@ -178,6 +190,13 @@ pub(in super::super) async fn connect(
         issuer, subject, ..
     } = identity;
     let mut tx = store.begin(&admin.practice, now).await?;
+    if tx.find_when_admin_left(admin).await?.is_some() {
+        return Ok(Err(
+            "whoever bears your address here has left the practice, and who left comes in by a one-time link alone: \
+             connect the provider when the return is approved"
+                .to_owned(),
+        ));
+    }
     let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
     if vouched_for.is_some_and(|other| other != admin.id) {
         return Ok(Err(

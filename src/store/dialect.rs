@@ -190,6 +190,10 @@ impl Dialect {
             ("proved", include_str!("migrations/proved.sql")),
             ("passkeys", include_str!("migrations/passkeys.sql")),
             ("snooze", include_str!("migrations/snooze.sql")),
+            (
+                "identity address",
+                include_str!("migrations/identity_address.sql"),
+            ),
         ];
         (1..)
             .zip(steps)

@@ -10,14 +10,16 @@ use crate::{
     ids::{AdminId, PersonId},
 };
 
-/// When the admin in row `a` left last; NULL while nobody of their address has. Somebody who is let in after a
-/// departure and departs again has left again.
+/// When the admin in row `a` left last; NULL while nobody of their address has: of the one here, or of one that an
+/// identity provider has of them. Somebody who is let in after a departure and departs again has left again.
 macro_rules! when_left {
     () => {
         "(SELECT MAX(COALESCE(p.held_since, p.departed_at))
-          FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
-          WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
-              AND p.departed_at IS NOT NULL)"
+          FROM (SELECT a.email AS folded UNION ALL
+              SELECT n.email FROM admin_identity n WHERE n.practice = a.practice AND n.admin = a.id) e
+          JOIN identifier i ON i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = e.folded
+          JOIN person p ON p.practice = i.practice AND p.id = i.person
+          WHERE p.departed_at IS NOT NULL)"
     };
 }
 pub(super) use when_left;
@@ -25,8 +27,11 @@ pub(super) use when_left;
 /// The admins who bear an address of person `$3` in practice `$1`.
 macro_rules! admins_of_person {
     () => {
-        "(SELECT a.id FROM identifier i JOIN admin a ON a.practice = i.practice AND a.email = i.folded
-          WHERE i.practice = $1 AND i.person = $3 AND i.kind IN ('email', 'user_name') AND a.removed IS NULL)"
+        "(SELECT a.id FROM admin a WHERE a.practice = $1 AND a.removed IS NULL AND EXISTS (
+              SELECT 1 FROM identifier i
+              WHERE i.practice = $1 AND i.person = $3 AND i.kind IN ('email', 'user_name')
+                  AND (i.folded = a.email OR i.folded IN (
+                      SELECT n.email FROM admin_identity n WHERE n.practice = a.practice AND n.admin = a.id))))"
     };
 }
 

@@ -451,6 +451,62 @@ async fn a_sign_in_that_succeeds_ends_the_session_of_before_in_whatever_practice
 }
 
 #[tokio::test]
+async fn whoever_has_another_address_at_the_provider_stays_who_they_are_and_it_is_told() {
+    let (app, console, provider) = with_provider().await;
+    let married = "dana.married@elm.example";
+    provider.sign_in(&console.browser(), "").await;
+
+    provider.is_used_by_claims(json!({"sub": "d-1", "email": married, "email_verified": false}));
+    provider.sign_in(&console.browser(), "").await;
+    let unverified = said(&app, "admin.address_changed").await;
+    provider.is_used_by("d-1", married);
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    provider.sign_in(&console.browser(), "").await;
+    let told = browser.get("/settings").await;
+    let ledger = browser.get("/ledger").await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, married)
+        .await;
+    let looked_at = browser.get("/settings").await;
+
+    assert_eq!(unverified, 0, "what was not verified says nothing");
+    assert_eq!(said(&app, "admin.address_changed").await, 1, "once");
+    assert!(told.says("The identity provider has dana.married@elm.example of them"));
+    assert!(
+        ledger.says("another address of Dana Ruiz"),
+        "{}",
+        ledger.text
+    );
+    assert!(!looked_at.says("The identity provider has"));
+    assert_eq!(said(&app, "admin.connected").await, 1, "by the same name");
+}
+
+#[tokio::test]
+async fn whoever_leaves_by_the_address_they_have_at_the_provider_is_out_as_well() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana.married", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", "dana.married@elm.example");
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+    let goes_on = is_in(&browser).await;
+    let again = provider.sign_in(&console.browser(), "").await;
+    app.set_active(&dana, true).await;
+    let person = app.person("dana.married").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+
+    assert!(was_in && !goes_on);
+    assert!(is_refused(&again, StatusCode::FORBIDDEN));
+    assert!(!is_in(&browser).await, "also after she is back");
+}
+
+#[tokio::test]
 async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;

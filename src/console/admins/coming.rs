@@ -17,6 +17,7 @@ use crate::{
     store::{
         Store, StoreError, WriteTx,
         admins::{Admin, Invitation, Session},
+        identities::Vouched,
     },
 };
 
@@ -141,15 +142,45 @@ async fn is_known_as(
     admin: &Admin,
     identity: &Identity,
 ) -> Result<bool, StoreError> {
-    match tx.find_subject_at(&admin.id, &identity.issuer).await? {
+    match tx.find_identity_at(&admin.id, &identity.issuer).await? {
         // An address that was given to somebody else lets nobody in.
-        Some(known) => Ok(known == identity.subject),
+        Some(known) if known.subject != identity.subject => Ok(false),
+        Some(known) => {
+            note_address(tx, admin, known, identity);
+            Ok(true)
+        }
         None => {
-            tx.record_identity(&admin.id, &identity.issuer, &identity.subject);
+            tx.record_identity(&vouched(admin, identity));
             let detail = json!({"issuer": identity.issuer, "by": "email"});
             record_with(tx, &actor(admin), "admin.connected", admin, detail);
             Ok(true)
         }
+    }
+}
+
+/// Notes the address that the provider has of an admin now. They stay who they are: its name for them is for good, and
+/// an address is not. That it is another one is told, because somebody should look, and a departure is known by it.
+fn note_address(tx: &mut WriteTx, admin: &Admin, known: Vouched, identity: &Identity) {
+    let Some(email) = &identity.email else {
+        return;
+    };
+    if known.email.as_ref() == Some(email) {
+        return;
+    }
+    tx.note_address(&admin.id, &identity.issuer, email);
+    let before = known.email.or_else(|| admin.email.clone());
+    if let Some(before) = before.filter(|before| before != email) {
+        let detail = json!({"issuer": identity.issuer, "from": before, "to": email});
+        record_with(tx, "bridge", "admin.address_changed", admin, detail);
+    }
+}
+
+fn vouched(admin: &Admin, identity: &Identity) -> Vouched {
+    Vouched {
+        admin: admin.id.clone(),
+        issuer: identity.issuer.clone(),
+        subject: identity.subject.clone(),
+        email: identity.email.clone(),
     }
 }
 
@@ -203,7 +234,7 @@ pub(in super::super) async fn connect(
             "the identity provider vouches for somebody else here by this name: sign in there as yourself".to_owned(),
         ));
     }
-    tx.record_identity(&admin.id, issuer, subject);
+    tx.record_identity(&vouched(admin, identity));
     let detail = json!({"issuer": issuer, "by": "hand"});
     record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
     tx.commit().await?;

@@ -6,7 +6,7 @@ use drawbridge::{
     clock::Clock as _, config::Oidc, intake::returns::Word, policy::office::OfficeRole,
     store::sqlite_path,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -808,6 +808,93 @@ async fn codes_that_somebody_makes_up_are_exchanged_twenty_times_a_minute_and_st
     assert_eq!(last.header("retry-after"), "4");
     assert!(last.says("one-time link"));
     assert!(is_in(&dana).await);
+}
+
+/// The same behind a proxy that speaks https to browsers: all of them come from one address.
+async fn behind_a_proxy() -> (TestApp, Console, StandIn) {
+    let (mut app, _console, provider) = with_provider().await;
+    app.settings.is_https = true;
+    let console = app.console().await;
+    (app, console, provider)
+}
+
+/// Somebody makes up a code.
+async fn guess(console: &Console, provider: &StandIn, number: usize) -> Page {
+    let guesser = console.browser();
+    provider.sign_in_there(&guesser, "").await;
+    let state = provider.asked()["state"].clone();
+    let path = format!("/sign-in/back?code=made-up-{number}&state={state}");
+    let from = format!("203.0.113.{number}");
+    let headers = [("x-forwarded-for", from.as_str())];
+    guesser.send(Method::GET, &path, &headers, None).await
+}
+
+#[tokio::test]
+async fn behind_a_proxy_no_guesser_keeps_anybody_out() {
+    let (_app, console, provider) = behind_a_proxy().await;
+
+    let mut answers = Vec::new();
+    for number in 0..40 {
+        answers.push(guess(&console, &provider, number).await.status);
+    }
+    let dana = console.browser();
+    let came_in = provider.sign_in(&dana, "").await;
+
+    assert_eq!(answers, [StatusCode::BAD_REQUEST; 40]);
+    assert_eq!(provider.exchanged(), 41, "each was asked about");
+    assert_eq!(came_in.status, StatusCode::SEE_OTHER, "{}", came_in.text);
+    assert!(dana.cookie().starts_with("__Host-drawbridge="));
+    assert!(is_in(&dana).await);
+}
+
+#[tokio::test]
+async fn no_header_makes_somebody_else_of_a_guesser() {
+    let (_app, console, provider) = with_provider().await;
+
+    let mut answers = Vec::new();
+    for number in 0..21 {
+        answers.push(guess(&console, &provider, number).await.status);
+    }
+
+    assert_eq!(answers[..20], [StatusCode::BAD_REQUEST; 20]);
+    assert_eq!(answers[20], StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(provider.exchanged(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_asked_by_eight_at_a_time_and_whoever_comes_then_waits() {
+    const COMING: usize = 24;
+    let (_app, console, provider) = behind_a_proxy().await;
+    let mut on_the_way = Vec::new();
+    for _ in 0..COMING {
+        let browser = console.browser();
+        let back = provider.sign_in_there(&browser, "").await;
+        on_the_way.push((browser, back));
+    }
+    provider.holds_answers();
+
+    let coming: Vec<_> = on_the_way
+        .into_iter()
+        .map(|(browser, back)| tokio::spawn(async move { browser.get(&back).await.status }))
+        .collect();
+    for gone in 0..COMING {
+        // None is gone that was not let go, so as many as may be at once come together.
+        while provider.exchanging().0 < (COMING - gone).min(8) {
+            tokio::task::yield_now().await;
+        }
+        if gone == 0 {
+            let page = console.browser().get("/sign-in").await;
+            assert_eq!(page.status, StatusCode::OK, "who does not ask it waits not");
+        }
+        provider.lets_one_go();
+    }
+    let mut came_in = Vec::new();
+    for browser in coming {
+        came_in.push(browser.await.unwrap());
+    }
+
+    assert_eq!(came_in, [StatusCode::SEE_OTHER; COMING]);
+    assert_eq!(provider.exchanging(), (0, 8));
 }
 
 #[tokio::test(flavor = "multi_thread")]

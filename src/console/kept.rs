@@ -117,10 +117,16 @@ pub(super) async fn ask_whether_it_is_them(visit: &Visit) -> Response {
             return trouble::tell(visit, &Happened::NoArchive(error.to_string())).await;
         }
     };
+    let offers = match offers_to_prove(visit, admin).await {
+        Ok(offers) => offers,
+        Err(error) => {
+            return trouble::tell(visit, &Happened::NoArchive(error.to_string())).await;
+        }
+    };
     let template = Prove {
         frame: Frame::of(visit, "Is it still you?").await,
         name: admin.name.clone(),
-        offers: visit.office.providers.offers(practice.as_str()),
+        offers,
         passkey,
         place,
         fields,
@@ -132,6 +138,14 @@ pub(super) async fn ask_whether_it_is_them(visit: &Visit) -> Response {
         ),
     };
     page(StatusCode::UNAUTHORIZED, &template)
+}
+
+/// The providers that may prove it. Of whoever left none may, and none is offered in vain.
+async fn offers_to_prove(visit: &Visit, admin: &Admin) -> Result<Vec<Offer>, StoreError> {
+    if visit.office.store.has_admin_left(admin).await? {
+        return Ok(Vec::new());
+    }
+    Ok(visit.office.providers.offers(admin.practice.as_str()))
 }
 
 /// Whoever sent this is signed out by the time alone: keeps what they typed for them. `None` when they typed

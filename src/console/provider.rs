@@ -427,10 +427,10 @@ fn nobody_here(visit: &Visit) -> Response {
     refuse(
         visit,
         StatusCode::FORBIDDEN,
-        "the provider vouched for somebody whom nobody let in",
+        "the provider vouched for somebody whom nobody let in, or who left",
         "The identity provider knows you, and nobody here has let you in. An owner of the practice does that on the page \
          Settings, with the e-mail address that your identity provider has of you. If you were let in without one, come in \
-         by a one-time link first and connect the two.",
+         by a one-time link first and connect the two. Whoever has left the practice comes in by a one-time link alone.",
     )
 }
 

@@ -387,6 +387,15 @@ pub(super) fn tell(record: &Value) -> Told {
             "busy",
             format!("{} comes in by their identity provider", detail("name")),
         ),
+        "admin.address_changed" => (
+            "people",
+            "warn",
+            format!(
+                "The identity provider has another address of {}: {}",
+                detail("name"),
+                detail("to")
+            ),
+        ),
         "admin.passkey_added" => (
             "key",
             "busy",

@@ -100,9 +100,10 @@ pub(super) async fn plan_known(
         }
         Change::Joined | Change::Returned if returns::holds(tx, desk, &known.person).await? => {}
         Change::Joined | Change::Returned => {
-            if let Some(left) = known.person.departed_at.take() {
-                returns::remove_passkeys(tx, "bridge", &known.person.id, left).await?;
+            if let Some(left) = known.person.left_last() {
+                returns::end_what_was_before(tx, "bridge", &known.person.id, left).await?;
             }
+            known.person.departed_at = None;
             known.person.held_since = None;
         }
         Change::RepeatedDisable | Change::RecordOnly | Change::Changed => {}

@@ -14,6 +14,7 @@ use crate::{
     evidence::Entry,
     ids::PersonId,
     people::{Change, User},
+    policy::office::LINK_WORKS_FOR,
     store::{StoreError, WriteTx, persons::Person, returns::Decision},
 };
 
@@ -69,9 +70,25 @@ pub(super) async fn void(
     Ok(())
 }
 
-/// Removes the passkeys of an admin who comes back, from before they left: the devices may be in other hands by now.
-/// They add new ones.
-pub(super) async fn remove_passkeys(
+/// Ends what an admin who comes back was let in by before they left: the devices may be in other hands by now. They
+/// sign in anew and add new passkeys.
+pub(super) async fn end_what_was_before(
+    tx: &mut WriteTx,
+    who: &str,
+    person: &PersonId,
+    left: Timestamp,
+) -> Result<(), StoreError> {
+    sign_out(tx, person, left);
+    remove_passkeys(tx, who, person, left).await
+}
+
+/// Ends sessions in the console from before somebody left, and links to it. While they are gone nobody gets in by
+/// them; when they are back within the time a session may be idle, it must not go on.
+pub(super) fn sign_out(tx: &mut WriteTx, person: &PersonId, left: Timestamp) {
+    tx.end_sign_ins_from_before(person, left, clock::after(left, LINK_WORKS_FOR));
+}
+
+async fn remove_passkeys(
     tx: &mut WriteTx,
     who: &str,
     person: &PersonId,
@@ -111,7 +128,7 @@ impl Intake {
     ) -> Result<Result<Vec<Moved>, String>, StoreError> {
         let mut tx = self.store.begin(&caller.practice, self.clock.now()).await?;
         let known = tx.find_known(person).await?;
-        let Some(left) = known.person.departed_at else {
+        let Some(left) = known.person.left_last() else {
             return Ok(Err(
                 "this person has not left: there is nothing to approve".to_owned()
             ));
@@ -126,7 +143,7 @@ impl Intake {
         let detail = json!({"return": id, "approved_by": word.by, "note": word.note});
         let approved = entry(&tx, caller, Some(person.clone()), "return.approved", detail);
         tx.record(approved);
-        remove_passkeys(&mut tx, &caller.actor, person, left).await?;
+        end_what_was_before(&mut tx, &caller.actor, person, left).await?;
         tx.update_person(&Person {
             departed_at: None,
             held_since: None,

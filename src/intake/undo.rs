@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     Caller, Desk, Intake,
     doors::{make_wishes, situation, wanted_of},
-    returns::Word,
+    returns::{self, Word},
     tell::tell,
     users::entry,
 };
@@ -124,11 +124,11 @@ impl Intake {
         word: Word<'_>,
     ) -> Result<Result<(Undone, bool), String>, StoreError> {
         let mut known = tx.find_known(person).await?;
-        if known.person.departed_at.is_none() {
+        let Some(left) = known.person.left_last() else {
             return Ok(Err(
                 "this person has not left: there is nothing to undo".to_owned()
             ));
-        }
+        };
         if !known.user.as_ref().is_some_and(User::active) {
             return Ok(Err(
                 "the identity provider says that this person is not active: enable them there first, or the doors \
@@ -170,6 +170,8 @@ impl Intake {
         known.person.needs_role = plan.needs_a_role;
         known.person.replan_at = plan.replan_at;
         tx.update_person(&known.person);
+        // Passkeys stay: they are of the devices, and the departure was a mistake.
+        returns::sign_out(tx, person, left);
         // Whoever asked meanwhile that they get in has the answer by this.
         tx.decide_return(person, Decision::Approved).await?;
         let record = undone_entry(tx, caller, &known, &undone, word);

@@ -1,5 +1,10 @@
 //! Who may do what in the console: one table of roles and actions.
 
+use std::time::Duration;
+
+/// How long a link that lets somebody in works.
+pub const LINK_WORKS_FOR: Duration = Duration::from_secs(15 * 60);
+
 /// What somebody is in the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OfficeRole {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
+    leavers::when_left,
     row::{Row, corrupt},
     statement::Statement,
 };
@@ -124,14 +125,13 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        let statement = Statement::new(
+        let statement = Statement::new(concat!(
             "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, email, began, last_active, proved
              FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
-             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND NOT EXISTS (
-                 SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
-                 WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
-                     AND p.departed_at >= s.began)",
-        )
+             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND COALESCE(",
+            when_left!(),
+            ", '') < s.began"
+        ))
         .bind(id);
         let row = self.row(statement).await?;
         row.map(|row| {
@@ -162,27 +162,6 @@ impl Store {
 }
 
 impl WriteTx {
-    /// When the person who bears an admin's address left the practice; `None` while nobody of that address
-    /// has.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_when_admin_left(
-        &mut self,
-        admin: &Admin,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let statement = Statement::new(
-            "SELECT MAX(p.departed_at) AS departed_at FROM admin a
-             JOIN identifier i ON i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
-             JOIN person p ON p.practice = i.practice AND p.id = i.person
-             WHERE a.practice = $1 AND a.id = $2",
-        )
-        .bind(self.practice().as_str())
-        .bind(admin.id.as_str());
-        let row = self.row(statement).await?;
-        row.map_or(Ok(None), |row| row.maybe_time("departed_at"))
-    }
-
     /// The admin of this name, as of this transaction.
     ///
     /// # Errors

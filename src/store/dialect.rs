@@ -192,6 +192,10 @@ impl Dialect {
             ("snooze", include_str!("migrations/snooze.sql")),
             ("together", include_str!("migrations/together.sql")),
             ("failed", include_str!("migrations/failed.sql")),
+            (
+                "identity address",
+                include_str!("migrations/identity_address.sql"),
+            ),
         ];
         (1..)
             .zip(steps)

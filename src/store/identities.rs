@@ -31,6 +31,28 @@ pub struct KeptForm {
     pub kept: Timestamp,
 }
 
+/// How an identity provider knows an admin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    /// Whom.
+    pub admin: AdminId,
+    /// Which provider.
+    pub issuer: String,
+    /// What it calls them for good.
+    pub subject: String,
+    /// The address it has of them, if it ever said one that counts.
+    pub email: Option<String>,
+}
+
+fn vouched_of(row: &Row) -> Result<Vouched, StoreError> {
+    Ok(Vouched {
+        admin: row.text("admin")?.into(),
+        issuer: row.text("issuer")?,
+        subject: row.text("subject")?,
+        email: row.maybe_text("email")?,
+    })
+}
+
 fn kept_of(row: &Row) -> Result<KeptForm, StoreError> {
     Ok(KeptForm {
         id: row.text("id")?,
@@ -53,7 +75,7 @@ impl Store {
         subject: &str,
     ) -> Result<Vec<Admin>, StoreError> {
         let statement = Statement::new(
-            "SELECT a.practice AS practice, a.id AS admin, name, role, email
+            "SELECT a.practice AS practice, a.id AS admin, name, role, a.email AS email
              FROM admin_identity i JOIN admin a ON a.practice = i.practice AND a.id = i.admin
              WHERE issuer = $1 AND subject = $2 AND a.removed IS NULL ORDER BY a.practice",
         )
@@ -84,21 +106,19 @@ impl Store {
         self.rows(statement).await?.iter().map(admin_of).collect()
     }
 
-    /// Those of a practice whom a provider knows, with the provider.
+    /// Those of a practice whom a provider knows.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn list_identities(
         &self,
         practice: &PracticeName,
-    ) -> Result<Vec<(AdminId, String)>, StoreError> {
-        let statement =
-            Statement::new("SELECT admin, issuer FROM admin_identity WHERE practice = $1")
-                .bind(practice.as_str());
-        let rows = self.rows(statement).await?;
-        rows.iter()
-            .map(|row| Ok((row.text("admin")?.into(), row.text("issuer")?)))
-            .collect()
+    ) -> Result<Vec<Vouched>, StoreError> {
+        let statement = Statement::new(
+            "SELECT admin, issuer, subject, email FROM admin_identity WHERE practice = $1",
+        )
+        .bind(practice.as_str());
+        self.rows(statement).await?.iter().map(vouched_of).collect()
     }
 
     /// The latest form that waits for somebody, unless it is older than this.
@@ -185,23 +205,24 @@ impl Store {
 }
 
 impl WriteTx {
-    /// What this provider calls an admin of this practice, as of this transaction.
+    /// How this provider knows an admin of this practice, as of this transaction.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn find_subject_at(
+    pub async fn find_identity_at(
         &mut self,
         admin: &AdminId,
         issuer: &str,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Vouched>, StoreError> {
         let statement = Statement::new(
-            "SELECT subject FROM admin_identity WHERE practice = $1 AND admin = $2 AND issuer = $3",
+            "SELECT admin, issuer, subject, email FROM admin_identity
+             WHERE practice = $1 AND admin = $2 AND issuer = $3",
         )
         .bind(self.practice().as_str())
         .bind(admin.as_str())
         .bind(issuer);
         let row = self.row(statement).await?;
-        row.map(|row| row.text("subject")).transpose()
+        row.as_ref().map(vouched_of).transpose()
     }
 
     /// Who in this practice this provider knows by this name, as of this transaction.
@@ -226,24 +247,44 @@ impl WriteTx {
     }
 
     /// Has the provider vouch for an admin by this name from now on, in place of any other.
-    pub fn record_identity(&mut self, admin: &AdminId, issuer: &str, subject: &str) {
+    pub fn record_identity(&mut self, vouched: &Vouched) {
+        let Vouched {
+            admin,
+            issuer,
+            subject,
+            email,
+        } = vouched;
         let before = Statement::new(
             "DELETE FROM admin_identity WHERE practice = $1 AND issuer = $2 AND admin = $3",
         )
         .bind(self.practice().as_str())
-        .bind(issuer)
+        .bind(issuer.as_str())
         .bind(admin.as_str());
         self.later(before);
         // Whoever had the name before was sent away.
         let statement = Statement::new(
-            "INSERT INTO admin_identity (practice, issuer, subject, admin, since) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (practice, issuer, subject) DO UPDATE SET admin = excluded.admin, since = excluded.since",
+            "INSERT INTO admin_identity (practice, issuer, subject, admin, since, email)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (practice, issuer, subject) DO UPDATE
+             SET admin = excluded.admin, since = excluded.since, email = excluded.email",
         )
         .bind(self.practice().as_str())
-        .bind(issuer)
-        .bind(subject)
+        .bind(issuer.as_str())
+        .bind(subject.as_str())
         .bind(admin.as_str())
-        .bind(clock::to_text(self.now()));
+        .bind(clock::to_text(self.now()))
+        .bind(email.clone());
+        self.later(statement);
+    }
+
+    /// Notes the address that a provider has of somebody now.
+    pub fn note_address(&mut self, admin: &AdminId, issuer: &str, email: &str) {
+        let statement = Statement::new(
+            "UPDATE admin_identity SET email = $1 WHERE practice = $2 AND admin = $3 AND issuer = $4",
+        )
+        .bind(email)
+        .bind(self.practice().as_str())
+        .bind(admin.as_str())
+        .bind(issuer);
         self.later(statement);
     }
 

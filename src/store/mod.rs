@@ -17,6 +17,7 @@
 //! - [`undo`]: what a departure closed
 //! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`export`]: evidence as a file, page by page
+//! - `leavers`: admins who leave the practice, and what of theirs is over then
 //! - [`admins`], [`identities`], [`cases`], [`inbox`], [`faces`], [`files`]: what the console asks
 
 pub mod admins;
@@ -41,6 +42,7 @@ pub mod files;
 pub mod identities;
 pub mod inbox;
 mod kept_tokens;
+mod leavers;
 mod line;
 mod lower;
 pub mod moves;

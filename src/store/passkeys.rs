@@ -6,12 +6,13 @@ use super::{
     Store, StoreError, WriteTx,
     admins::{Admin, admin_of},
     database::Reads as _,
+    leavers::when_left,
     row::Row,
     statement::Statement,
 };
 use crate::{
     clock,
-    ids::{AdminId, PersonId, PracticeName},
+    ids::{AdminId, PracticeName},
 };
 
 /// A passkey of an admin.
@@ -44,10 +45,11 @@ macro_rules! passkeys {
 /// Whose holder has not left since it was added, or in the same moment. Without an address nobody knows whether they have.
 macro_rules! is_good {
     () => {
-        " AND a.email IS NOT NULL AND NOT EXISTS (
-             SELECT 1 FROM identifier i JOIN person p ON p.practice = i.practice AND p.id = i.person
-             WHERE i.practice = a.practice AND i.kind IN ('email', 'user_name') AND i.folded = a.email
-                 AND p.departed_at >= k.added)"
+        concat!(
+            " AND a.email IS NOT NULL AND COALESCE(",
+            when_left!(),
+            ", '') < k.added"
+        )
     };
 }
 
@@ -217,30 +219,5 @@ impl WriteTx {
         .bind(id.unwrap_or_default());
         let rows = self.rows(statement).await?;
         rows.iter().map(|row| row.text("name")).collect()
-    }
-
-    /// Removes what whoever bears the address of this person had added by then. Answers whose they were, and
-    /// what they were called.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub async fn remove_passkeys_from_before(
-        &mut self,
-        person: &PersonId,
-        then: Timestamp,
-    ) -> Result<Vec<(AdminId, String)>, StoreError> {
-        let statement = Statement::new(
-            "DELETE FROM admin_passkey WHERE practice = $1 AND added <= $2 AND admin IN (
-                 SELECT a.id FROM identifier i JOIN admin a ON a.practice = i.practice AND a.email = i.folded
-                 WHERE i.practice = $1 AND i.person = $3 AND i.kind IN ('email', 'user_name') AND a.removed IS NULL)
-             RETURNING admin, name",
-        )
-        .bind(self.practice().as_str())
-        .bind(clock::to_text(then))
-        .bind(person.as_str());
-        let rows = self.rows(statement).await?;
-        rows.iter()
-            .map(|row| Ok((row.text("admin")?.into(), row.text("name")?)))
-            .collect()
     }
 }

@@ -43,6 +43,14 @@ pub struct Person {
     pub held_since: Option<Timestamp>,
 }
 
+impl Person {
+    /// When they left last, while they are departed: whoever was let in meanwhile may have departed again.
+    pub fn left_last(&self) -> Option<Timestamp> {
+        self.departed_at
+            .map(|first| self.held_since.unwrap_or(first))
+    }
+}
+
 /// A person and the User that points at them now, if one does.
 #[derive(Debug, Clone)]
 pub struct Known {

@@ -199,6 +199,63 @@ async fn nobody_proves_for_somebody_else() {
 }
 
 #[tokio::test]
+async fn no_provider_vouches_anew_for_whoever_left_and_was_let_in_by_a_link() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    app.disable(&dana).await;
+    app.clock.advance(MINUTE);
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let browser = console.browser();
+    browser.post("/sign-in", &[("link", &link)]).await;
+    app.clock.advance(5 * MINUTE);
+    let (path, typed) = form(&app).await;
+
+    let asked = press(&browser, &path, &typed).await;
+    let proved = provider.sign_in(&browser, "for=proof").await;
+    let still_asked = press(&browser, &path, &typed).await;
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    browser.post("/sign-in", &[("link", &link)]).await;
+    let signed = press(&browser, &path, &typed).await;
+
+    assert_eq!(asked.status, StatusCode::UNAUTHORIZED);
+    assert!(!asked.says("Prove it by the stand-in"), "not in vain");
+    assert!(asked.says("drawbridge admin invite"));
+    assert_eq!(proved.status, StatusCode::FORBIDDEN, "{}", proved.text);
+    assert!(proved.says("by a one-time link alone"));
+    assert_eq!(still_asked.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(signed.status, StatusCode::SEE_OTHER, "{}", signed.text);
+    let records = app.store.list_records(&app.practice(), None).await.unwrap();
+    let is_proof = |text: &str| text.contains("\"admin.proved\"");
+    assert!(!records.iter().any(|record| is_proof(&record.text)));
+}
+
+#[tokio::test]
+async fn no_provider_is_connected_to_whoever_left() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    app.disable(&dana).await;
+    app.clock.advance(MINUTE);
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let browser = console.browser();
+    browser.post("/sign-in", &[("link", &link)]).await;
+
+    let shown = provider.sign_in(&browser, "for=connecting").await;
+    let about = shown.field("vouched");
+    let fields = [("vouched", about.as_str())];
+    let connected = browser.press("/sign-in/connect", &fields).await;
+
+    assert_eq!(connected.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(
+        connected.says("has left the practice"),
+        "{}",
+        connected.text
+    );
+    let identities = app.store.list_identities(&app.practice()).await.unwrap();
+    assert_eq!(identities, []);
+}
+
+#[tokio::test]
 async fn whoever_has_no_provider_proves_it_by_a_new_link_and_finds_what_they_typed() {
     let (app, console, _provider) = with_provider().await;
     let browser = app.sign_in(&console, OfficeRole::Operator).await;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use drawbridge::{clock::Clock as _, config::Oidc, policy::office::OfficeRole, store::sqlite_path};
-use reqwest::StatusCode;
+use drawbridge::{
+    clock::Clock as _, config::Oidc, intake::returns::Word, policy::office::OfficeRole,
+    store::sqlite_path,
+};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -14,6 +17,11 @@ use crate::support::{
 };
 
 const DANA: &str = "dana@elm.example";
+
+const BACK: Word<'static> = Word {
+    by: "Priya",
+    note: "back from leave",
+};
 
 /// A console with one provider for all, and Dana, who was let in by her address.
 async fn with_provider() -> (TestApp, Console, StandIn) {
@@ -301,6 +309,201 @@ async fn whoever_leaves_the_practice_is_out_of_the_console_at_once_until_a_link_
     assert!(!by_provider, "the provider may not know yet that she left");
     assert!(!by_an_older_link, "nor does a link that was made before");
     assert!(is_in(&browser).await, "whoever runs the server says so");
+}
+
+#[tokio::test]
+async fn a_session_and_a_link_from_before_a_departure_stay_over_after_a_quick_return() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    let older = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    app.disable(&dana).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let let_in = console.browser();
+    let_in.post("/sign-in", &[("link", &link)]).await;
+
+    app.set_active(&dana, true).await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+    let goes_on = is_in(&browser).await;
+    browser.post("/sign-in", &[("link", &older)]).await;
+    let by_an_older_link = is_in(&browser).await;
+    provider.sign_in(&browser, "").await;
+
+    assert!(was_in && !goes_on, "well within the idle time");
+    assert!(!by_an_older_link);
+    assert!(is_in(&let_in).await, "who was let in since goes on");
+    assert!(is_in(&browser).await, "and she signs in as anybody");
+}
+
+#[tokio::test]
+async fn a_session_from_before_a_departure_stays_over_also_when_the_departure_is_undone() {
+    let (app, console, provider) = with_provider().await;
+    app.hire("dana", "Nurse").await;
+    app.run_due().await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    app.intake.depart(&caller, &person).await.unwrap();
+    app.run_due().await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.intake
+        .preview_undo(&caller, &person)
+        .await
+        .unwrap()
+        .unwrap();
+    let undone = app.intake.undo_departure(&caller, &person, BACK).await;
+    undone.unwrap().unwrap();
+    let goes_on = is_in(&browser).await;
+    provider.sign_in(&browser, "").await;
+
+    assert!(!goes_on);
+    assert!(is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn a_session_from_before_a_departure_stays_over_when_the_hold_is_over_by_itself() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    app.run_due().await;
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let id = browser.cookie().split('_').nth(2).unwrap().to_owned();
+    app.disable(&dana).await;
+    app.run_due().await;
+    app.clock.advance(Duration::from_secs(60 * 24 * 3_600));
+    app.run_due().await;
+
+    app.set_active(&dana, true).await;
+
+    let person = app.person("dana").await;
+    let known = app.begin().await.find_known(&person).await.unwrap();
+    assert_eq!(known.person.departed_at, None, "she is back");
+    assert_eq!(app.store.find_session(&id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn whoever_was_let_in_after_a_departure_is_out_when_they_depart_again() {
+    let (app, console, _provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    app.disable(&dana).await;
+    app.clock.advance(Duration::from_secs(1));
+    let link = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let browser = console.browser();
+    browser.post("/sign-in", &[("link", &link)]).await;
+    let was_in = is_in(&browser).await;
+
+    // Enabled again the return waits for somebody's word, and then it is taken back.
+    app.set_active(&dana, true).await;
+    let while_it_waits = is_in(&browser).await;
+    app.disable(&dana).await;
+
+    assert!(was_in && while_it_waits);
+    assert!(!is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_is_refused_ends_no_session() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let older = app.link("elm", "Dana Ruiz", OfficeRole::Owner).await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    app.clock.advance(Duration::from_secs(1));
+    app.disable(&dana).await;
+
+    let by_link = priya.post("/sign-in", &[("link", &older)]).await;
+    let by_provider = provider.sign_in(&priya, "").await;
+
+    assert!(is_refused(&by_link, StatusCode::FORBIDDEN));
+    assert!(is_refused(&by_provider, StatusCode::FORBIDDEN));
+    assert!(priya.get("/").await.says("Dana the admin"));
+    assert_eq!(said(&app, "admin.signed_out").await, 0);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_succeeds_ends_the_session_of_before_in_whatever_practice() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("oak", "Omar", OfficeRole::Owner, "omar@oak.example")
+        .await;
+    let browser = app.sign_in(&console, OfficeRole::Admin).await;
+    let of_priya = console.browser();
+    of_priya.set_cookie(&browser.cookie());
+    let both_were_in = is_in(&browser).await && is_in(&of_priya).await;
+
+    provider.sign_in(&browser, "").await;
+    let of_dana = console.browser();
+    of_dana.set_cookie(&browser.cookie());
+    let dana_is_in = is_in(&of_dana).await;
+    provider.is_used_by("o-1", "omar@oak.example");
+    provider.sign_in(&browser, "").await;
+
+    assert!(both_were_in && dana_is_in);
+    assert!(!is_in(&of_priya).await && !is_in(&of_dana).await);
+    assert!(browser.get("/").await.says("Omar"));
+    assert_eq!(said(&app, "admin.signed_out").await, 2);
+}
+
+#[tokio::test]
+async fn whoever_has_another_address_at_the_provider_stays_who_they_are_and_it_is_told() {
+    let (app, console, provider) = with_provider().await;
+    let married = "dana.married@elm.example";
+    provider.sign_in(&console.browser(), "").await;
+
+    provider.is_used_by_claims(json!({"sub": "d-1", "email": married, "email_verified": false}));
+    provider.sign_in(&console.browser(), "").await;
+    let unverified = said(&app, "admin.address_changed").await;
+    provider.is_used_by("d-1", married);
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    provider.sign_in(&console.browser(), "").await;
+    let told = browser.get("/settings").await;
+    let ledger = browser.get("/ledger").await;
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, married)
+        .await;
+    let looked_at = browser.get("/settings").await;
+
+    assert_eq!(unverified, 0, "what was not verified says nothing");
+    assert_eq!(said(&app, "admin.address_changed").await, 1, "once");
+    assert!(told.says("The identity provider has dana.married@elm.example of them"));
+    assert!(
+        ledger.says("another address of Dana Ruiz"),
+        "{}",
+        ledger.text
+    );
+    assert!(!looked_at.says("The identity provider has"));
+    assert_eq!(said(&app, "admin.connected").await, 1, "by the same name");
+}
+
+#[tokio::test]
+async fn whoever_leaves_by_the_address_they_have_at_the_provider_is_out_as_well() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana.married", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", "dana.married@elm.example");
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+    let goes_on = is_in(&browser).await;
+    let again = provider.sign_in(&console.browser(), "").await;
+    app.set_active(&dana, true).await;
+    let person = app.person("dana.married").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+
+    assert!(was_in && !goes_on);
+    assert!(is_refused(&again, StatusCode::FORBIDDEN));
+    assert!(!is_in(&browser).await, "also after she is back");
 }
 
 #[tokio::test]
@@ -605,6 +808,93 @@ async fn codes_that_somebody_makes_up_are_exchanged_twenty_times_a_minute_and_st
     assert_eq!(last.header("retry-after"), "4");
     assert!(last.says("one-time link"));
     assert!(is_in(&dana).await);
+}
+
+/// The same behind a proxy that speaks https to browsers: all of them come from one address.
+async fn behind_a_proxy() -> (TestApp, Console, StandIn) {
+    let (mut app, _console, provider) = with_provider().await;
+    app.settings.is_https = true;
+    let console = app.console().await;
+    (app, console, provider)
+}
+
+/// Somebody makes up a code.
+async fn guess(console: &Console, provider: &StandIn, number: usize) -> Page {
+    let guesser = console.browser();
+    provider.sign_in_there(&guesser, "").await;
+    let state = provider.asked()["state"].clone();
+    let path = format!("/sign-in/back?code=made-up-{number}&state={state}");
+    let from = format!("203.0.113.{number}");
+    let headers = [("x-forwarded-for", from.as_str())];
+    guesser.send(Method::GET, &path, &headers, None).await
+}
+
+#[tokio::test]
+async fn behind_a_proxy_no_guesser_keeps_anybody_out() {
+    let (_app, console, provider) = behind_a_proxy().await;
+
+    let mut answers = Vec::new();
+    for number in 0..40 {
+        answers.push(guess(&console, &provider, number).await.status);
+    }
+    let dana = console.browser();
+    let came_in = provider.sign_in(&dana, "").await;
+
+    assert_eq!(answers, [StatusCode::BAD_REQUEST; 40]);
+    assert_eq!(provider.exchanged(), 41, "each was asked about");
+    assert_eq!(came_in.status, StatusCode::SEE_OTHER, "{}", came_in.text);
+    assert!(dana.cookie().starts_with("__Host-drawbridge="));
+    assert!(is_in(&dana).await);
+}
+
+#[tokio::test]
+async fn no_header_makes_somebody_else_of_a_guesser() {
+    let (_app, console, provider) = with_provider().await;
+
+    let mut answers = Vec::new();
+    for number in 0..21 {
+        answers.push(guess(&console, &provider, number).await.status);
+    }
+
+    assert_eq!(answers[..20], [StatusCode::BAD_REQUEST; 20]);
+    assert_eq!(answers[20], StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(provider.exchanged(), 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_asked_by_eight_at_a_time_and_whoever_comes_then_waits() {
+    const COMING: usize = 24;
+    let (_app, console, provider) = behind_a_proxy().await;
+    let mut on_the_way = Vec::new();
+    for _ in 0..COMING {
+        let browser = console.browser();
+        let back = provider.sign_in_there(&browser, "").await;
+        on_the_way.push((browser, back));
+    }
+    provider.holds_answers();
+
+    let coming: Vec<_> = on_the_way
+        .into_iter()
+        .map(|(browser, back)| tokio::spawn(async move { browser.get(&back).await.status }))
+        .collect();
+    for gone in 0..COMING {
+        // None is gone that was not let go, so as many as may be at once come together.
+        while provider.exchanging().0 < (COMING - gone).min(8) {
+            tokio::task::yield_now().await;
+        }
+        if gone == 0 {
+            let page = console.browser().get("/sign-in").await;
+            assert_eq!(page.status, StatusCode::OK, "who does not ask it waits not");
+        }
+        provider.lets_one_go();
+    }
+    let mut came_in = Vec::new();
+    for browser in coming {
+        came_in.push(browser.await.unwrap());
+    }
+
+    assert_eq!(came_in, [StatusCode::SEE_OTHER; COMING]);
+    assert_eq!(provider.exchanging(), (0, 8));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,7 @@ use crate::{
     store::{
         Store, StoreError, WriteTx,
         admins::{Admin, Invitation, Session},
+        identities::Vouched,
     },
 };
 
@@ -50,8 +51,8 @@ pub(in super::super) enum Shown<'a> {
     Passkey(Used<'a>),
 }
 
-/// Signs somebody in by what they show; whoever the browser was before is signed out. Answers what the browser
-/// shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
+/// Signs somebody in by what they show; whoever the browser was before is signed out then, and only then. Answers what
+/// the browser shall hold; `None` when somebody was faster with the link, the admin was sent away meanwhile, or the provider
 /// knows them by another name.
 ///
 /// # Errors
@@ -68,14 +69,11 @@ pub(in super::super) async fn sign_in(
             "this machine has no randomness to give".to_owned(),
         ));
     };
-    if let Some(before) = before {
-        sign_out(store, before, now).await?;
-    }
     let mut tx = store.begin(&admin.practice, now).await?;
-    // Whoever left the practice is let in by a person only, who made a link since.
-    let left = tx.find_when_admin_left(admin).await?;
     let (is_good, proved, by) = match shown {
         Shown::Link(link) => {
+            // Whoever left the practice is let in by a person only, who made a link since.
+            let left = tx.find_when_admin_left(admin).await?;
             let made = clock::before(link.expires, LINK_WORKS_FOR);
             let is_good = left.is_none_or(|left| made >= left);
             (
@@ -85,9 +83,7 @@ pub(in super::super) async fn sign_in(
             )
         }
         Shown::Identity(identity) => {
-            let is_good = left.is_none()
-                && tx.find_admin_by_id(&admin.id).await?.is_some()
-                && is_known_as(&mut tx, admin, identity).await?;
+            let is_good = is_vouched_for(&mut tx, admin, identity).await?;
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }
         Shown::Passkey(used) => {
@@ -97,6 +93,13 @@ pub(in super::super) async fn sign_in(
     };
     if !is_good {
         return Ok(None);
+    }
+    let (here, elsewhere) = match before {
+        Some(before) if before.admin.practice == admin.practice => (Some(before), None),
+        before => (None, before),
+    };
+    if let Some(before) = here {
+        end(&mut tx, before);
     }
     // Whoever comes in sweeps: what is over grows no longer than a day.
     tx.forget_sign_ins(clock::before(now, KEPT_FOR));
@@ -111,7 +114,26 @@ pub(in super::super) async fn sign_in(
     let how = json!({"by": by});
     record_with(&mut tx, &actor(admin), "admin.signed_in", admin, how);
     tx.commit().await?;
+    // The ledger of another practice is another transaction. They are in: that it fails must not take it from them.
+    if let Some(before) = elsewhere
+        && let Err(error) = sign_out(store, before, now).await
+    {
+        tracing::warn!(%error, "whoever a browser was before is still signed in until nobody does anything for a while");
+    }
     Ok(Some(held))
+}
+
+/// Whether a provider's word counts for the admin: they may come in, have not left, and are known to it by this name.
+/// Coming in and proving it anew ask the same.
+async fn is_vouched_for(
+    tx: &mut WriteTx,
+    admin: &Admin,
+    identity: &Identity,
+) -> Result<bool, StoreError> {
+    // The provider may not know yet that they left.
+    Ok(tx.find_admin_by_id(&admin.id).await?.is_some()
+        && tx.find_when_admin_left(admin).await?.is_none()
+        && is_known_as(tx, admin, identity).await?)
 }
 
 /// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
@@ -120,11 +142,15 @@ async fn is_known_as(
     admin: &Admin,
     identity: &Identity,
 ) -> Result<bool, StoreError> {
-    match tx.find_subject_at(&admin.id, &identity.issuer).await? {
+    match tx.find_identity_at(&admin.id, &identity.issuer).await? {
         // An address that was given to somebody else lets nobody in.
-        Some(known) => Ok(known == identity.subject),
+        Some(known) if known.subject != identity.subject => Ok(false),
+        Some(known) => {
+            note_address(tx, admin, known, identity);
+            Ok(true)
+        }
         None => {
-            tx.record_identity(&admin.id, &identity.issuer, &identity.subject);
+            tx.record_identity(&vouched(admin, identity));
             let detail = json!({"issuer": identity.issuer, "by": "email"});
             record_with(tx, &actor(admin), "admin.connected", admin, detail);
             Ok(true)
@@ -132,7 +158,34 @@ async fn is_known_as(
     }
 }
 
-/// Notes that whoever is signed in just proved who they are. Answers whether that was them.
+/// Notes the address that the provider has of an admin now. They stay who they are: its name for them is for good, and
+/// an address is not. That it is another one is told, because somebody should look, and a departure is known by it.
+fn note_address(tx: &mut WriteTx, admin: &Admin, known: Vouched, identity: &Identity) {
+    let Some(email) = &identity.email else {
+        return;
+    };
+    if known.email.as_ref() == Some(email) {
+        return;
+    }
+    tx.note_address(&admin.id, &identity.issuer, email);
+    let before = known.email.or_else(|| admin.email.clone());
+    if let Some(before) = before.filter(|before| before != email) {
+        let detail = json!({"issuer": identity.issuer, "from": before, "to": email});
+        record_with(tx, "bridge", "admin.address_changed", admin, detail);
+    }
+}
+
+fn vouched(admin: &Admin, identity: &Identity) -> Vouched {
+    Vouched {
+        admin: admin.id.clone(),
+        issuer: identity.issuer.clone(),
+        subject: identity.subject.clone(),
+        email: identity.email.clone(),
+    }
+}
+
+/// Notes that whoever is signed in just proved who they are. Answers whether that was them, and the provider's word
+/// counts for them.
 ///
 /// # Errors
 /// When the archive cannot be written.
@@ -144,7 +197,7 @@ pub(in super::super) async fn prove(
 ) -> Result<bool, StoreError> {
     let admin = &session.admin;
     let mut tx = store.begin(&admin.practice, now).await?;
-    if !is_known_as(&mut tx, admin, identity).await? {
+    if !is_vouched_for(&mut tx, admin, identity).await? {
         return Ok(false);
     }
     tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
@@ -168,13 +221,20 @@ pub(in super::super) async fn connect(
         issuer, subject, ..
     } = identity;
     let mut tx = store.begin(&admin.practice, now).await?;
+    if tx.find_when_admin_left(admin).await?.is_some() {
+        return Ok(Err(
+            "whoever bears your address here has left the practice, and who left comes in by a one-time link alone: \
+             connect the provider when the return is approved"
+                .to_owned(),
+        ));
+    }
     let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
     if vouched_for.is_some_and(|other| other != admin.id) {
         return Ok(Err(
             "the identity provider vouches for somebody else here by this name: sign in there as yourself".to_owned(),
         ));
     }
-    tx.record_identity(&admin.id, issuer, subject);
+    tx.record_identity(&vouched(admin, identity));
     let detail = json!({"issuer": issuer, "by": "hand"});
     record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
     tx.commit().await?;
@@ -190,9 +250,13 @@ pub(in super::super) async fn sign_out(
     session: &Session,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let admin = &session.admin;
-    let mut tx = store.begin(&admin.practice, now).await?;
-    tx.end_session(&session.id);
-    record(&mut tx, &actor(admin), "admin.signed_out", admin);
+    let mut tx = store.begin(&session.admin.practice, now).await?;
+    end(&mut tx, session);
     tx.commit().await
+}
+
+fn end(tx: &mut WriteTx, session: &Session) {
+    let admin = &session.admin;
+    tx.end_session(&session.id);
+    record(tx, &actor(admin), "admin.signed_out", admin);
 }

@@ -12,8 +12,6 @@ mod coming;
 mod guests;
 mod passkeys;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 pub use self::guests::{Guest, invite, remove, remove_but_the_last_owner};
@@ -24,15 +22,13 @@ pub(super) use self::{
         MOST, NO_ADDRESS, Used, add_passkey, note_copied, prove_by_passkey, remove_passkeys,
     },
 };
+pub use crate::policy::office::LINK_WORKS_FOR;
 use crate::{
     evidence::Entry,
     ids::PracticeName,
     intake::Caller,
     store::{WriteTx, admins::Admin},
 };
-
-/// How long a link works.
-pub const LINK_WORKS_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// An admin as evidence names them.
 pub(super) fn actor(admin: &Admin) -> String {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ids::AdminId,
     policy::office::{Action, OfficeRole},
-    store::admins::Admin,
+    store::{admins::Admin, identities::Vouched},
 };
 
 #[derive(Template)]
@@ -64,6 +64,8 @@ struct AdminRow {
     email: String,
     /// Whether a provider vouches for them by a name it never gives to anybody else.
     is_connected: bool,
+    /// The address that a provider has of them, if it is another one; else empty.
+    other_email: String,
     passkeys: usize,
     is_you: bool,
 }
@@ -95,9 +97,8 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 role: admin.role.as_str(),
                 may: admin.role.in_words(),
                 email: admin.email.clone().unwrap_or_default(),
-                is_connected: identities
-                    .iter()
-                    .any(|(connected, _)| *connected == admin.id),
+                is_connected: identities.iter().any(|known| known.admin == admin.id),
+                other_email: other_email(admin, &identities),
                 passkeys: passkeys
                     .iter()
                     .filter(|passkey| passkey.admin.id == admin.id)
@@ -115,6 +116,14 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
         zone: practice.zone_name(),
         asked,
     })
+}
+
+fn other_email(admin: &Admin, identities: &[Vouched]) -> String {
+    let known = identities.iter().filter(|known| known.admin == admin.id);
+    let mut others = known.filter_map(|known| known.email.clone());
+    others
+        .find(|email| admin.email.as_ref() != Some(email))
+        .unwrap_or_default()
 }
 
 #[derive(Template)]

@@ -14,7 +14,7 @@ use drawbridge::{
         StoredToken,
         admins::{Admin, Invitation, Session},
         failed::Walked,
-        identities::KeptForm,
+        identities::{KeptForm, Vouched},
         inbox::{SeenTo, Sought},
         passkeys::Passkey,
         token_uses::Came,
@@ -543,9 +543,17 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
         .find_admins_by_email("https://idp", "dana@elm.example")
         .await;
     let mut tx = app.begin().await;
-    let unknown = tx.find_subject_at(&dana.id, "https://idp").await.unwrap();
-    tx.record_identity(&dana.id, "https://idp", "d-1");
-    tx.record_identity(&dana.id, "https://idp", "d-2");
+    let unknown = tx.find_identity_at(&dana.id, "https://idp").await.unwrap();
+    let named = |subject: &str| Vouched {
+        admin: dana.id.clone(),
+        issuer: "https://idp".to_owned(),
+        subject: subject.to_owned(),
+        email: Some("dana@elm.example".to_owned()),
+    };
+    tx.record_identity(&named("d-1"));
+    tx.record_identity(&named("d-2"));
+    tx.note_address(&dana.id, "https://idp", "dana.married@elm.example");
+    let noted = tx.find_identity_at(&dana.id, "https://idp").await.unwrap();
     let holder = tx.find_admin_by_email("lee@elm.example").await.unwrap();
     let vouched = tx
         .find_admin_vouched_for("https://idp", "d-2")
@@ -597,6 +605,9 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
         (unknown, vouched, before),
         (None, Some(dana.id.clone()), None)
     );
+    let noted = noted.map(|known| (known.subject, known.email));
+    let married = Some("dana.married@elm.example".to_owned());
+    assert_eq!(noted, Some(("d-2".to_owned(), married)));
     assert_eq!(holder.map(|admin| admin.id), Some(lee.id.clone()));
     assert_eq!(known.unwrap(), std::slice::from_ref(&dana));
     assert!(not_again.unwrap().is_empty() && elsewhere.unwrap().is_empty());

@@ -258,10 +258,13 @@ impl Browser {
         let (status, headers) = (answer.status(), answer.headers().clone());
         for set in headers.get_all("set-cookie") {
             let pair = set.to_str().unwrap_or_default().split(';').next();
-            if let Some(pair) = pair.filter(|pair| pair.starts_with("drawbridge=")) {
+            // What a console that is reached by https calls it.
+            let is_called =
+                |pair: &str, name: &str| pair.trim_start_matches("__Host-").starts_with(name);
+            if let Some(pair) = pair.filter(|pair| is_called(pair, "drawbridge=")) {
                 self.set_cookie(pair);
             }
-            let kept = pair.filter(|pair| pair.starts_with("drawbridge-"));
+            let kept = pair.filter(|pair| is_called(pair, "drawbridge-"));
             if let Some((name, value)) = kept.and_then(|pair| pair.split_once('=')) {
                 let mut on_the_way = self.on_the_way.lock().expect("cookies");
                 match value {

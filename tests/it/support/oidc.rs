@@ -28,7 +28,7 @@ use ring::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
     TestApp,
@@ -77,6 +77,11 @@ struct Inner {
     /// What the browser was sent with, the latest last.
     asked: Vec<BTreeMap<String, String>>,
     exchanged: usize,
+    /// Codes that are being exchanged now, and the most there were at once.
+    exchanging: usize,
+    most: usize,
+    /// What each exchange waits for, if it shall wait.
+    gate: Option<Arc<Semaphore>>,
 }
 
 /// The provider, on a free port.
@@ -117,6 +122,9 @@ impl StandIn {
             codes: HashMap::new(),
             asked: Vec::new(),
             exchanged: 0,
+            exchanging: 0,
+            most: 0,
+            gate: None,
         };
         let provider = Self {
             inner: Arc::new(Mutex::new(inner)),
@@ -202,6 +210,23 @@ impl StandIn {
         self.inner().exchanged
     }
 
+    /// Has every exchange wait until it is let go.
+    pub fn holds_answers(&self) {
+        self.inner().gate = Some(Arc::new(Semaphore::new(0)));
+    }
+
+    /// Lets one exchange go.
+    pub fn lets_one_go(&self) {
+        let inner = self.inner();
+        inner.gate.as_ref().expect("it holds").add_permits(1);
+    }
+
+    /// How many codes are being exchanged now, and the most there were at once.
+    pub fn exchanging(&self) -> (usize, usize) {
+        let inner = self.inner();
+        (inner.exchanging, inner.most)
+    }
+
     /// Has a browser set out, and the person sign in at the provider. Answers where that sends the browser back
     /// to, within the console.
     pub async fn sign_in_there(&self, browser: &Browser, query: &str) -> String {
@@ -268,6 +293,20 @@ async fn authorize(
 }
 
 async fn token(State(provider): State<StandIn>, headers: HeaderMap, body: String) -> Response {
+    let gate = {
+        let mut inner = provider.inner();
+        inner.exchanging += 1;
+        inner.most = inner.most.max(inner.exchanging);
+        inner.gate.clone()
+    };
+    if let Some(gate) = gate {
+        gate.acquire().await.expect("it is never closed").forget();
+    }
+    provider.inner().exchanging -= 1;
+    exchange(&provider, &headers, &body)
+}
+
+fn exchange(provider: &StandIn, headers: &HeaderMap, body: &str) -> Response {
     let form: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect();

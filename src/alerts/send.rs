@@ -23,7 +23,7 @@ use crate::{
     rounds::retry,
     store::{
         StoreError, WriteTx,
-        alerts::{Alert, Delivery},
+        alerts::{Alert, Delivery, FOUND_CHANGED},
     },
     telemetry::metrics,
 };
@@ -132,7 +132,8 @@ impl Alarm {
 
     /// Whether what an alert is about has come to its end.
     async fn is_over(&self, alert: &Alert) -> Result<bool, StoreError> {
-        if alert.over.is_some() {
+        // Somebody could get in: that is told though it was put right, or is another incident by now.
+        if alert.over.is_some() && alert.kind != FOUND_CHANGED {
             return Ok(true);
         }
         let Some(case) = &alert.case else {

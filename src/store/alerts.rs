@@ -79,9 +79,12 @@ pub struct ChannelState {
     pub failing: Option<(Timestamp, String)>,
 }
 
+/// A door that had been as wanted was found otherwise.
+pub const FOUND_CHANGED: &str = "door.found_changed";
+
 /// Records of the ledger that somebody is told of.
 const TOLD: [&str; 6] = [
-    "door.found_changed",
+    FOUND_CHANGED,
     "brake.held",
     "return.held",
     "change.refused_disable",
@@ -112,6 +115,7 @@ fn told(entry: &Entry) -> Option<(&'static str, String)> {
         "return.held" => format!("return/{}", detail("return").unwrap_or_default()),
         // An identity provider asks again for weeks.
         "change.refused_disable" => format!("refused/{}", detail("user").unwrap_or_default()),
+        FOUND_CHANGED => format!("found_changed/{}", detail("door").unwrap_or_default()),
         // Each of the others is something of its own.
         _ => format!("{kind}/{}", AlertId::generate()),
     };
@@ -367,6 +371,10 @@ impl WriteTx {
         let Some((kind, about)) = told(entry) else {
             return;
         };
+        if kind == FOUND_CHANGED {
+            // It had been put right meanwhile, or it could not be found so again: this is another incident.
+            self.end_alert(&about);
+        }
         let alert = Alert {
             practice: self.practice().clone(),
             id: AlertId::generate(),
@@ -541,8 +549,12 @@ mod tests {
             about("return.held", json!({"return": "r2"}))
         );
         assert_ne!(
-            about("door.found_changed", json!({})),
-            about("door.found_changed", json!({}))
+            about("clock.set", json!({})),
+            about("clock.set", json!({}))
+        );
+        assert_eq!(
+            about(FOUND_CHANGED, json!({"door": "d1"})).as_deref(),
+            Some("found_changed/d1")
         );
         let refused = json!({"failure": "credential"});
         assert_eq!(

@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use drawbridge::{
     alerts::{Alarm, InVain},
     app,
-    clock::Clock as _,
+    clock::{self, Clock as _},
     evidence::Entry,
     ids::{AlertId, PracticeName},
     intake::returns::Word,
@@ -503,6 +503,54 @@ async fn whoever_is_given_channels_later_is_told_of_all_that_is_so_still() {
     assert!(says("vpn refuses the bridge's own password"), "{letters:?}");
     assert!(posted("N. left and shall get in again"), "{posts:?}");
     assert!(!posted("S. left"), "that is answered: {posts:?}");
+}
+
+/// The sweep comes by Nina's EHR; what it finds is put right if it can be.
+async fn ehr_is_read_again(app: &TestApp) {
+    let due = app.door("nina", "ehr").await.next_try.unwrap();
+    app.run_after(clock::between(app.clock.now(), due)).await;
+    app.run_after(MINUTE).await;
+}
+
+#[tokio::test]
+async fn a_flapping_door_is_told_once_for_each_time_it_was_opened_whenever_channels_come() {
+    let office = Office::start().await;
+    let app = &office.app;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    app.run_due().await;
+
+    // Three times it was put right while nobody was to be told, and once it could not be.
+    for _ in 0..3 {
+        app.system("ehr").enable_behind_our_back("nina");
+        ehr_is_read_again(app).await;
+        assert!(!app.system("ehr").account("nina").unwrap().enabled);
+    }
+    app.system("ehr").enable_behind_our_back("nina");
+    app.system("ehr")
+        .fail_next(std::iter::repeat_with(fake::refused).take(50));
+    ehr_is_read_again(app).await;
+    app.run_after(25 * 60 * MINUTE).await;
+    office.watch(&office.alarm).await;
+    let later = office.mail.take();
+    // With channels each time is told, put right or not, and once.
+    app.system("ehr").state().failures.clear();
+    ehr_is_read_again(app).await;
+    assert!(app.is_green("nina", "ehr").await);
+    let mut each = Vec::new();
+    for _ in 0..2 {
+        app.system("ehr").enable_behind_our_back("nina");
+        for _ in 0..2 {
+            ehr_is_read_again(app).await;
+            office.watch(&office.alarm).await;
+            each.push(office.mail.take().len());
+        }
+    }
+
+    assert_eq!(later.len(), 1, "the one that is open still: {later:?}");
+    assert!(later[0].text.contains("ehr was found changed"));
+    assert_eq!(each, [1, 0, 1, 0]);
 }
 
 #[tokio::test]

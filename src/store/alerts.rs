@@ -68,6 +68,13 @@ pub struct Delivery {
     pub failure: Option<String>,
 }
 
+impl Delivery {
+    /// Whether it is over and nobody was told this way.
+    pub const fn ended_in_vain(&self) -> bool {
+        self.sent.is_none() && self.next_try.is_none()
+    }
+}
+
 /// How a channel is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChannelState {
@@ -267,6 +274,21 @@ impl Store {
             .collect()
     }
 
+    /// All that is on its way or waits to be, in every practice that ever was.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_waiting_deliveries(&self) -> Result<Vec<Delivery>, StoreError> {
+        let statement = Statement::new(format!(
+            "SELECT {DELIVERY} FROM alert_delivery WHERE next_try IS NOT NULL ORDER BY next_try"
+        ));
+        self.rows(statement)
+            .await?
+            .iter()
+            .map(delivery_of)
+            .collect()
+    }
+
     /// Takes up what is due in these practices. Until `lease` has passed no other bridge does.
     ///
     /// # Errors
@@ -327,6 +349,20 @@ impl Store {
                         .zip(row.maybe_text("failure")?),
                 })
             })
+            .collect()
+    }
+
+    /// The channels that are known to have taken something or nothing, of all practices.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_channels_ever_used(
+        &self,
+    ) -> Result<Vec<(PracticeName, ChannelName)>, StoreError> {
+        let statement = Statement::new("SELECT practice, name FROM alert_channel");
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("practice")?.into(), row.text("name")?.into())))
             .collect()
     }
 
@@ -425,7 +461,19 @@ impl WriteTx {
         Ok(self.row(statement).await?.is_some())
     }
 
-    /// Has an alert go out through a channel, if it does not already.
+    /// Has an alert that nobody was told of given to channels anew, once there are some.
+    pub fn address_later(&mut self, id: &AlertId) {
+        let statement = Statement::new(
+            "UPDATE alert SET addressed = NULL WHERE practice = $1 AND id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM alert_delivery d
+                 WHERE d.practice = $1 AND d.alert = $2 AND d.sent IS NOT NULL)",
+        )
+        .bind(self.practice().as_str())
+        .bind(id.as_str());
+        self.later(statement);
+    }
+
+    /// Has an alert go out through a channel, if it does not already, or that ended with nobody told.
     pub fn send_through(
         &mut self,
         alert: &AlertId,
@@ -435,7 +483,10 @@ impl WriteTx {
     ) {
         let statement = Statement::new(
             "INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try)
-             VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT (practice, alert, channel) DO UPDATE SET
+                 contact = excluded.contact, because = excluded.because, tries = 0, next_try = excluded.next_try,
+                 failure = NULL
+             WHERE alert_delivery.sent IS NULL AND alert_delivery.next_try IS NULL",
         )
         .bind(self.practice().as_str())
         .bind(alert.as_str())
@@ -459,22 +510,39 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Records that a channel did not take an alert, and when it is tried again; `None` is never.
-    pub fn postpone_delivery(
-        &mut self,
-        delivery: &Delivery,
-        next_try: Option<Timestamp>,
-        failure: &str,
-    ) {
+    /// Records that a channel did not take an alert, and when it is tried again.
+    pub fn postpone_delivery(&mut self, delivery: &Delivery, next_try: Timestamp, failure: &str) {
         let statement = Statement::new(
             "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2
              WHERE practice = $3 AND alert = $4 AND channel = $5 AND sent IS NULL",
         )
-        .bind(next_try.map(clock::to_text))
+        .bind(clock::to_text(next_try))
         .bind(failure)
         .bind(self.practice().as_str())
         .bind(delivery.alert.as_str())
         .bind(delivery.channel.as_str());
+        self.later(statement);
+    }
+
+    /// Records that an alert is tried through a channel no more, and why.
+    pub fn end_delivery(&mut self, delivery: &Delivery, why: &str) {
+        let statement = Statement::new(
+            "UPDATE alert_delivery SET next_try = NULL, failure = $1
+             WHERE practice = $2 AND alert = $3 AND channel = $4 AND sent IS NULL",
+        )
+        .bind(why)
+        .bind(self.practice().as_str())
+        .bind(delivery.alert.as_str())
+        .bind(delivery.channel.as_str());
+        self.later(statement);
+    }
+
+    /// Forgets how a channel was doing that is no more.
+    pub fn forget_channel(&mut self, channel: &ChannelName) {
+        let statement =
+            Statement::new("DELETE FROM alert_channel WHERE practice = $1 AND name = $2")
+                .bind(self.practice().as_str())
+                .bind(channel.as_str());
         self.later(statement);
     }
 

@@ -1,10 +1,10 @@
 //! Who is told when a leaver's time runs short: once, in time, and whatever fails on the way.
 
-use std::{process::Command, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use drawbridge::{
-    alerts::{Alarm, InVain},
+    alerts::{Alarm, InVain, gone},
     app,
     clock::{self, Clock as _},
     evidence::Entry,
@@ -120,6 +120,39 @@ channels = ["teams"]
         for system in ["billing", "mail", "vpn"] {
             assert!(self.app.is_green("nina", system).await, "{system}");
         }
+    }
+
+    /// The alarm of a bridge that was started with these channels alone.
+    fn alarm_with(&self, names: &[&str]) -> Alarm {
+        let mut settings = self.app.settings.clone();
+        let alerts = settings.practices[0].alerts.as_mut().unwrap();
+        alerts
+            .channels
+            .retain(|channel| names.contains(&channel.name.as_str()));
+        for reach in &mut alerts.contacts {
+            reach.channels = names.iter().map(|name| (*name).into()).collect();
+            reach.email = vec!["dana@elm.example".to_owned()];
+        }
+        let clock = Arc::new(self.app.clock.clone());
+        app::alarm(&settings, &self.app.store, clock)
+            .unwrap()
+            .unwrap()
+    }
+
+    /// What the ledger says of alerts by this channel.
+    async fn said_of(&self, channel: &str) -> Vec<String> {
+        let said = self.said().await;
+        let own = said
+            .iter()
+            .filter(|record| record["detail"]["channel"] == channel);
+        own.map(|record| record["what"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The ways that are tried still.
+    async fn waits_for(&self) -> Vec<String> {
+        let waiting = self.app.store.list_waiting_deliveries().await.unwrap();
+        waiting.iter().map(|way| way.channel.to_string()).collect()
     }
 
     async fn watch(&self, alarm: &Alarm) {
@@ -587,6 +620,112 @@ async fn what_is_past_is_not_tried_for_longer_than_a_day() {
     assert_eq!(later, (0, 0));
     let last = office.said().await.pop().unwrap();
     assert_eq!(last["what"], "alert.given_up");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_channel_that_was_taken_out_ends_where_people_see_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    office.after(10).await;
+
+    let without_mail = office.alarm_with(&["slack", "program", "teams"]);
+    office.app.clock.advance(MINUTE);
+    office.watch(&without_mail).await;
+    let ended = office.said_of("mail").await;
+    let waits = office.waits_for().await;
+    for _ in 0..4 {
+        office.app.clock.advance(10 * 60 * MINUTE);
+        office.watch(&without_mail).await;
+    }
+    let elm = office.app.practice();
+    let states = office.app.store.list_channel_states(&elm).await.unwrap();
+    let console = office.app.console().await;
+    let dana = office.app.sign_in(&console, OfficeRole::Admin).await;
+    let page = dana.get("/alerts").await;
+
+    assert_eq!(ended, ["alert.failed", "alert.given_up"]);
+    assert_eq!(waits.len(), 3, "the others are tried: {waits:?}");
+    assert!(!waits.contains(&"mail".to_owned()));
+    // The later steps of her case never go that way at all.
+    assert_eq!(office.said_of("mail").await, ended);
+    assert!(states.iter().all(|state| state.name.as_str() != "mail"));
+    assert!(
+        page.says("by mail: the settings name no such channel any more"),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn the_channel_that_takes_the_place_of_another_takes_what_waits_for_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let (mail, slack) = (office.alarm_with(&["mail"]), office.alarm_with(&["slack"]));
+
+    office.app.clock.advance(10 * MINUTE);
+    office.watch(&mail).await;
+    office.app.clock.advance(MINUTE);
+    office.watch(&slack).await;
+    let by_slack = office.waits_for().await;
+    // That was no better: mail is back.
+    office.mail.refuses(false);
+    office.app.clock.advance(MINUTE);
+    office.watch(&mail).await;
+    let letters = office.mail.take();
+
+    assert_eq!(by_slack, ["slack"]);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].text.contains("the channel `slack` fails"));
+    assert!(office.waits_for().await.is_empty());
+    assert_eq!(
+        office.said_of("mail").await,
+        ["alert.failed", "alert.failed", "alert.sent"]
+    );
+    assert_eq!(
+        office.said_of("slack").await,
+        ["alert.failed", "alert.failed"]
+    );
+}
+
+#[tokio::test]
+async fn what_waits_where_nobody_is_told_any_more_ends_until_somebody_is_again() {
+    let office = Office::start().await;
+    let app = &office.app;
+    let mut tx = app.begin().await;
+    tx.record(clock_set(tx.now()));
+    tx.commit().await.unwrap();
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    office.after(10).await;
+    let waited = office.waits_for().await.len();
+
+    gone::end_what_waits(&app.store, None, app.clock.now())
+        .await
+        .unwrap();
+    let waits = office.waits_for().await;
+    let failing = app.store.count_failing_channels().await.unwrap();
+    let given_up = office.said().await;
+    let given_up = given_up
+        .iter()
+        .filter(|record| record["what"] == "alert.given_up");
+    let given_up = given_up.count();
+    office.mail.refuses(false);
+    office.web.answers(None);
+    let told = office.after(2 * 24 * 60).await;
+
+    assert!(waited > 4, "two alerts, each by all channels");
+    assert!(waits.is_empty() && failing.is_empty(), "{waits:?}");
+    assert_eq!(given_up, waited);
+    assert_eq!(
+        told,
+        (1, 3),
+        "each step of her case; that the clock was set is past"
+    );
 }
 
 #[tokio::test]

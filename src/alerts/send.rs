@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// from it any more, and the channel has been red all the while. What is so still is tried until it is over.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
+/// How long a failure that repeats itself is not written into the ledger again.
+const RECORDED_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
 /// How long the archive may be away before somebody is told without it.
 const ARCHIVE_IS_AWAY: Duration = Duration::from_secs(60);
 
@@ -249,8 +252,7 @@ impl Alarm {
             Became::Gone => gone::end(&mut tx, watched, (alert, delivery), &used),
             Became::Failed(failure) => {
                 metrics::count_alert(&watched.name, "failed");
-                let known = (used.as_slice(), self.is_old(alert));
-                note_failure(&mut tx, watched, (alert, delivery), known, &failure);
+                note_failure(&mut tx, watched, (alert, delivery), &used, &failure);
             }
         }
         tx.commit().await
@@ -261,15 +263,21 @@ fn note_failure(
     tx: &mut WriteTx,
     watched: &Watched,
     (alert, delivery): (&Alert, &Delivery),
-    (used, is_old): (&[Delivery], bool),
+    used: &[Delivery],
     failure: &str,
 ) {
     tracing::warn!(
         practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
         "an alert could not be sent"
     );
-    let next_try = clock::after(tx.now(), retry::delay(delivery.tries + 1));
-    tx.postpone_delivery(delivery, next_try, failure);
+    let now = tx.now();
+    // What fails for weeks in the same way fills no ledger.
+    let recorded = delivery
+        .failure_recorded
+        .filter(|at| now < clock::after(*at, RECORDED_AGAIN_AFTER))
+        .filter(|_| delivery.failure.as_deref() == Some(failure));
+    let next_try = clock::after(now, retry::delay(delivery.tries + 1));
+    tx.postpone_delivery(delivery, next_try, (failure, recorded.or(Some(now))));
     tx.record_channel_state(&delivery.channel, Some(failure));
     let other = match delivery.tries {
         0 => another_channel(watched, delivery, used),
@@ -281,9 +289,7 @@ fn note_failure(
         let because = format!("the channel `{}` fails: {failure}", delivery.channel);
         tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
     }
-    // What fails for weeks in the same way fills no ledger.
-    let is_news = !is_old || delivery.failure.as_deref() != Some(failure);
-    if is_news || other.is_some() {
+    if recorded.is_none() || other.is_some() {
         tx.record(entry(tx, alert, delivery, "alert.failed", &said));
     }
 }

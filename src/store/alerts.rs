@@ -66,6 +66,8 @@ pub struct Delivery {
     pub sent: Option<Timestamp>,
     /// What went wrong last.
     pub failure: Option<String>,
+    /// When that was last written into the ledger.
+    pub failure_recorded: Option<Timestamp>,
 }
 
 impl Delivery {
@@ -105,7 +107,8 @@ const AT_ONCE: usize = 50;
 const ALERT: &str =
     "practice, id, kind, about, departure_case, person, system, facts, raised, addressed, over";
 
-const DELIVERY: &str = "practice, alert, channel, contact, because, tries, next_try, sent, failure";
+const DELIVERY: &str =
+    "practice, alert, channel, contact, because, tries, next_try, sent, failure, failure_recorded";
 
 /// What a record of the ledger has somebody told, if anything: kind, and what it is about.
 fn told(entry: &Entry) -> Option<(&'static str, String)> {
@@ -156,6 +159,7 @@ fn delivery_of(row: &Row) -> Result<Delivery, StoreError> {
         next_try: row.maybe_time("next_try")?,
         sent: row.maybe_time("sent")?,
         failure: row.maybe_text("failure")?,
+        failure_recorded: row.maybe_time("failure_recorded")?,
     })
 }
 
@@ -485,7 +489,7 @@ impl WriteTx {
             "INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try)
              VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT (practice, alert, channel) DO UPDATE SET
                  contact = excluded.contact, because = excluded.because, tries = 0, next_try = excluded.next_try,
-                 failure = NULL
+                 failure = NULL, failure_recorded = NULL
              WHERE alert_delivery.sent IS NULL AND alert_delivery.next_try IS NULL",
         )
         .bind(self.practice().as_str())
@@ -510,14 +514,20 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Records that a channel did not take an alert, and when it is tried again.
-    pub fn postpone_delivery(&mut self, delivery: &Delivery, next_try: Timestamp, failure: &str) {
+    /// Records that a channel did not take an alert, when it is tried again, and when the ledger last said so.
+    pub fn postpone_delivery(
+        &mut self,
+        delivery: &Delivery,
+        next_try: Timestamp,
+        (failure, recorded): (&str, Option<Timestamp>),
+    ) {
         let statement = Statement::new(
-            "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2
-             WHERE practice = $3 AND alert = $4 AND channel = $5 AND sent IS NULL",
+            "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2, failure_recorded = $3
+             WHERE practice = $4 AND alert = $5 AND channel = $6 AND sent IS NULL",
         )
         .bind(clock::to_text(next_try))
         .bind(failure)
+        .bind(recorded.map(clock::to_text))
         .bind(self.practice().as_str())
         .bind(delivery.alert.as_str())
         .bind(delivery.channel.as_str());

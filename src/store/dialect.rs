@@ -190,6 +190,7 @@ impl Dialect {
             ("proved", include_str!("migrations/proved.sql")),
             ("passkeys", include_str!("migrations/passkeys.sql")),
             ("snooze", include_str!("migrations/snooze.sql")),
+            ("alert news", include_str!("migrations/alert_news.sql")),
         ];
         (1..)
             .zip(steps)

@@ -603,6 +603,45 @@ async fn what_is_so_still_is_tried_until_a_channel_takes_it() {
 }
 
 #[tokio::test]
+async fn a_failure_that_repeats_itself_is_recorded_once_a_day_and_another_one_at_once() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let slack = office.alarm_with(&["slack"]);
+    let watch = async |minutes: u32| {
+        office.app.clock.advance(MINUTE * minutes);
+        office.watch(&slack).await;
+    };
+    // Only the first step of her case, whose failure is looked at.
+    let first = async || {
+        let said = office.said().await;
+        let own = said.iter().filter(|record| record["detail"]["step"] == 1);
+        own.map(|record| record["detail"]["try"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+
+    watch(10).await;
+    // A day but for ten minutes, tried again and again.
+    for _ in 0..(23 * 6 + 5) {
+        watch(10).await;
+    }
+    let within_a_day = first().await;
+    watch(20).await;
+    let after_a_day = first().await;
+    office.web.answers(Some(StatusCode::FORBIDDEN));
+    watch(13).await;
+    let another = first().await;
+    watch(13).await;
+    let the_same = first().await;
+
+    assert_eq!(within_a_day, [1]);
+    assert_eq!(after_a_day.len(), 2, "{after_a_day:?}");
+    assert!(after_a_day[1] > 50, "it was tried all the while");
+    assert_eq!(another.len(), 3, "{another:?}");
+    assert_eq!(the_same, another);
+}
+
+#[tokio::test]
 async fn what_is_past_is_not_tried_for_longer_than_a_day() {
     let office = Office::start().await;
     let mut tx = office.app.begin().await;

@@ -141,8 +141,7 @@ impl Alarm {
             (FOUND_CHANGED, Some(person), _) => {
                 let doors = store.find_doors_of(practice, person).await?;
                 let id = alert.about.rsplit('/').next();
-                let is_it =
-                    |door: &Door| Some(door.id.as_str()) == id && !door.is_settled(now);
+                let is_it = |door: &Door| Some(door.id.as_str()) == id && !door.is_settled(now);
                 doors.iter().any(is_it)
             }
             (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT | SILENT, ..) => true,

@@ -626,10 +626,7 @@ mod tests {
             about("return.held", json!({"return": "r1"})),
             about("return.held", json!({"return": "r2"}))
         );
-        assert_ne!(
-            about("clock.set", json!({})),
-            about("clock.set", json!({}))
-        );
+        assert_ne!(about("clock.set", json!({})), about("clock.set", json!({})));
         assert_eq!(
             about(FOUND_CHANGED, json!({"door": "d1"})).as_deref(),
             Some("found_changed/d1")

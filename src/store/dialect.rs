@@ -191,6 +191,7 @@ impl Dialect {
             ("passkeys", include_str!("migrations/passkeys.sql")),
             ("snooze", include_str!("migrations/snooze.sql")),
             ("alert news", include_str!("migrations/alert_news.sql")),
+            ("certificates", include_str!("migrations/certificates.sql")),
         ];
         (1..)
             .zip(steps)

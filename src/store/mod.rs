@@ -28,6 +28,7 @@ mod book;
 mod bookmarks;
 pub mod cards;
 pub mod cases;
+mod certificates;
 pub mod claims;
 mod database;
 mod dialect;

@@ -205,6 +205,7 @@ pub(in super::super) async fn systems(
     let practice = visit.practice();
     let store = &visit.office.store;
     let doors = store.list_system_doors(&practice.name, visit.now).await?;
+    let certificates = store.list_certificates(&practice.name).await?;
     note(&visit, "systems", practice.systems.len()).await?;
     let mut text = head([
         "system",
@@ -217,6 +218,8 @@ pub(in super::super) async fn systems(
         "due_now",
         "not_proved_shut",
         "failing",
+        "certificate_ends",
+        "credential_ends",
     ]);
     for system in &practice.systems {
         let known = doors.iter().find(|doors| doors.system == system.name);
@@ -232,6 +235,10 @@ pub(in super::super) async fn systems(
             &number(known.map(|doors| doors.due)),
             &number(known.map(|doors| doors.unclosed)),
             &number(known.map(|doors| doors.failing)),
+            &time(certificates.get(&system.name).copied()),
+            &system
+                .credential_ends
+                .map_or_else(String::new, |day| day.to_string()),
         ]));
     }
     Ok(file("systems", text))

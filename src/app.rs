@@ -359,6 +359,9 @@ impl Bridge {
                 tracing::warn!(%error, "could not look whose time has come");
             }
             self.open_cards().await;
+            if let Err(error) = self.rounds.keep_certificates().await {
+                tracing::warn!(%error, "could not note when certificates of systems end");
+            }
             if let Err(error) = self.store.note_progress().await {
                 tracing::warn!(%error, "could not note how far the ledgers have come: a restore may go unnoticed");
             }

@@ -8,7 +8,10 @@ use crate::{
     clock,
     door::Door,
     ids::AlertId,
-    store::{SecondLedger, StoreError, alerts::Alert},
+    store::{
+        SecondLedger, StoreError,
+        alerts::{Alert, FOUND_CHANGED},
+    },
 };
 
 use drawbridge_sdk::FailureClass;
@@ -135,9 +138,10 @@ impl Alarm {
                 let class = FailureClass::Credential;
                 store.has_door_failing_as(practice, system, class).await?
             }
-            ("door.found_changed", Some(person), Some(system)) => {
+            (FOUND_CHANGED, Some(person), _) => {
                 let doors = store.find_doors_of(practice, person).await?;
-                let is_it = |door: &Door| door.system == *system && !door.is_settled(now);
+                let id = alert.about.rsplit('/').next();
+                let is_it = |door: &Door| Some(door.id.as_str()) == id && !door.is_settled(now);
                 doors.iter().any(is_it)
             }
             (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT | SILENT, ..) => true,

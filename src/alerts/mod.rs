@@ -4,6 +4,7 @@
 //! - [`text`]: what is said; no patient and no name is in it
 //! - `conditions`: what is told while it is so: a refused password, a full disk
 //! - `silence`: identity providers that say nothing any more
+//! - [`gone`]: channels that the settings name no more
 //! - `send`: on its way: tried again, and through another channel where one fails
 //! - [`channel`], [`mail`], [`web`]: how each kind of channel takes it
 //!
@@ -13,6 +14,7 @@
 
 pub mod channel;
 mod conditions;
+pub mod gone;
 pub mod mail;
 mod send;
 mod silence;

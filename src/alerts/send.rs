@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
 
 use super::{
-    Alarm, Watched,
+    Alarm, Watched, gone,
     text::{self, Message, Place},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     rounds::retry,
     store::{
         StoreError, WriteTx,
-        alerts::{Alert, Delivery},
+        alerts::{Alert, Delivery, FOUND_CHANGED},
     },
     telemetry::metrics,
 };
@@ -38,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// from it any more, and the channel has been red all the while. What is so still is tried until it is over.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
+/// How long a failure that repeats itself is not written into the ledger again.
+const RECORDED_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
 /// How long the archive may be away before somebody is told without it.
 const ARCHIVE_IS_AWAY: Duration = Duration::from_secs(60);
 
@@ -46,6 +49,10 @@ enum Became {
     Sent,
     /// It is about nothing any more.
     NotNeeded,
+    /// It is about what is past, and for too long.
+    Past,
+    /// The settings name its channel no more.
+    Gone,
     Failed(String),
 }
 
@@ -96,9 +103,10 @@ impl Alarm {
             else {
                 continue;
             };
-            let became = match &failed {
-                Some(failure) => Became::Failed(failure.clone()),
-                None => self.send_one(watched, &alert, &delivery).await?,
+            let became = match (self.why_not(watched, &alert, &delivery).await?, &failed) {
+                (Some(reason), _) => reason,
+                (None, Some(failure)) => Became::Failed(failure.clone()),
+                (None, None) => self.send_one(watched, &alert, &delivery).await?,
             };
             if let Became::Failed(failure) = &became {
                 failed = Some(failure.clone());
@@ -108,15 +116,34 @@ impl Alarm {
         Ok(())
     }
 
+    /// Why an alert is not sent, if there is a reason.
+    async fn why_not(
+        &self,
+        watched: &Watched,
+        alert: &Alert,
+        delivery: &Delivery,
+    ) -> Result<Option<Became>, StoreError> {
+        if self.is_over(alert).await? {
+            return Ok(Some(Became::NotNeeded));
+        }
+        if self.is_old(alert) && !self.is_still_so(alert).await? {
+            return Ok(Some(Became::Past));
+        }
+        Ok(watched.has_lost(&delivery.channel).then_some(Became::Gone))
+    }
+
+    /// Whether it was tried for so long that what is past is tried no more.
+    fn is_old(&self, alert: &Alert) -> bool {
+        let since = alert.addressed.unwrap_or(alert.raised);
+        clock::after(since, TRIED_FOR) <= self.clock.now()
+    }
+
     async fn send_one(
         &self,
         watched: &Watched,
         alert: &Alert,
         delivery: &Delivery,
     ) -> Result<Became, StoreError> {
-        if self.is_over(alert).await? {
-            return Ok(Became::NotNeeded);
-        }
         let message = self
             .message(watched, alert, delivery.because.as_deref())
             .await?;
@@ -132,7 +159,8 @@ impl Alarm {
 
     /// Whether what an alert is about has come to its end.
     async fn is_over(&self, alert: &Alert) -> Result<bool, StoreError> {
-        if alert.over.is_some() {
+        // Somebody could get in: that is told though it was put right, or is another incident by now.
+        if alert.over.is_some() && alert.kind != FOUND_CHANGED {
             return Ok(true);
         }
         let Some(case) = &alert.case else {
@@ -181,7 +209,7 @@ impl Alarm {
         message: &Message,
     ) -> Result<(), String> {
         let Some(line) = watched.lines.get(channel) else {
-            return Err("the settings name no such channel any more".to_owned());
+            return Err(format!("there is no channel `{channel}`"));
         };
         let reach = contact.and_then(|contact| watched.alerts.reach(contact));
         let to = reach.map_or(&[][..], |reach| reach.email.as_slice());
@@ -200,13 +228,9 @@ impl Alarm {
         delivery: &Delivery,
         became: Became,
     ) -> Result<(), StoreError> {
-        let now = self.clock.now();
         // Before the transaction: nothing is read on another connection inside it.
-        let since = alert.addressed.unwrap_or(alert.raised);
-        let is_old = clock::after(since, TRIED_FOR) <= now;
-        let is_given_up = is_old && !self.is_still_so(alert).await?;
         let used = self.store.list_deliveries(&watched.name, &alert.id).await?;
-        let mut tx = self.store.begin(&watched.name, now).await?;
+        let mut tx = self.store.begin(&watched.name, self.clock.now()).await?;
         match became {
             Became::Sent => {
                 tx.settle_delivery(delivery);
@@ -215,66 +239,64 @@ impl Alarm {
                 metrics::count_alert(&watched.name, "sent");
             }
             Became::NotNeeded => {
-                let why = "what it was about is over";
-                tx.postpone_delivery(delivery, None, why);
+                tx.end_delivery(delivery, "what it was about is over");
                 tx.record(entry(&tx, alert, delivery, "alert.not_needed", &[]));
             }
+            Became::Past => {
+                let why = "what it was about was past for a day";
+                let failure = delivery.failure.as_deref().unwrap_or(why);
+                tx.end_delivery(delivery, failure);
+                let said = [("failure_text", json!(failure))];
+                tx.record(entry(&tx, alert, delivery, "alert.given_up", &said));
+            }
+            Became::Gone => gone::end(&mut tx, watched, (alert, delivery), &used),
             Became::Failed(failure) => {
                 metrics::count_alert(&watched.name, "failed");
-                let known = (used.as_slice(), is_old, is_given_up);
-                self.note_failure(&mut tx, watched, (alert, delivery), known, &failure);
+                note_failure(&mut tx, watched, (alert, delivery), &used, &failure);
             }
         }
         tx.commit().await
     }
+}
 
-    fn note_failure(
-        &self,
-        tx: &mut WriteTx,
-        watched: &Watched,
-        (alert, delivery): (&Alert, &Delivery),
-        (used, is_old, is_given_up): (&[Delivery], bool, bool),
-        failure: &str,
-    ) {
-        let now = tx.now();
-        tracing::warn!(
-            practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
-            "an alert could not be sent"
-        );
-        // A channel that the settings name no more has its turn taken over, also by one that is new.
-        let is_gone = !watched.lines.contains_key(&delivery.channel);
-        let other = if delivery.tries == 0 || is_gone {
-            another_channel(watched, delivery, used)
-        } else {
-            None
-        };
-        let is_passed_on = is_gone && other.is_some();
-        let next_try = (!is_given_up && !is_passed_on)
-            .then(|| clock::after(now, retry::delay(delivery.tries + 1)));
-        tx.postpone_delivery(delivery, next_try, failure);
-        tx.record_channel_state(&delivery.channel, Some(failure));
-        let what = if is_given_up {
-            "alert.given_up"
-        } else {
-            "alert.failed"
-        };
-        let mut said = vec![("failure_text", json!(failure))];
-        if let Some(other) = &other {
-            said.push(("goes_through", json!(other)));
-            let because = format!("the channel `{}` fails: {failure}", delivery.channel);
-            tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
-        }
-        // What fails for weeks in the same way fills no ledger.
-        let is_news = !is_old || is_given_up || delivery.failure.as_deref() != Some(failure);
-        if is_news || other.is_some() {
-            tx.record(entry(tx, alert, delivery, what, &said));
-        }
+fn note_failure(
+    tx: &mut WriteTx,
+    watched: &Watched,
+    (alert, delivery): (&Alert, &Delivery),
+    used: &[Delivery],
+    failure: &str,
+) {
+    tracing::warn!(
+        practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
+        "an alert could not be sent"
+    );
+    let now = tx.now();
+    // What fails for weeks in the same way fills no ledger.
+    let recorded = delivery
+        .failure_recorded
+        .filter(|at| now < clock::after(*at, RECORDED_AGAIN_AFTER))
+        .filter(|_| delivery.failure.as_deref() == Some(failure));
+    let next_try = clock::after(now, retry::delay(delivery.tries + 1));
+    tx.postpone_delivery(delivery, next_try, (failure, recorded.or(Some(now))));
+    tx.record_channel_state(&delivery.channel, Some(failure));
+    let other = match delivery.tries {
+        0 => another_channel(watched, delivery, used),
+        _ => None,
+    };
+    let mut said = vec![("failure_text", json!(failure))];
+    if let Some(other) = &other {
+        said.push(("goes_through", json!(other)));
+        let because = format!("the channel `{}` fails: {failure}", delivery.channel);
+        tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
+    }
+    if recorded.is_none() || other.is_some() {
+        tx.record(entry(tx, alert, delivery, "alert.failed", &said));
     }
 }
 
 /// Another way for an alert that could not be sent: the next channel of whom it is for, and then any that
-/// reaches somebody.
-fn another_channel(
+/// reaches somebody. A way that ended with nobody told may be taken again: its channel is back.
+pub(super) fn another_channel(
     watched: &Watched,
     delivery: &Delivery,
     used: &[Delivery],
@@ -289,11 +311,15 @@ fn another_channel(
         .channels
         .iter()
         .chain(any.map(|channel| &channel.name));
-    let is_used = |name: &ChannelName| used.iter().any(|other| other.channel == *name);
-    ways.find(|name| !is_used(name)).cloned()
+    let is_used = |name: &ChannelName| {
+        let mut taken = used.iter().filter(|other| !other.ended_in_vain());
+        taken.any(|other| other.channel == *name)
+    };
+    ways.find(|name| !is_used(name) && **name != delivery.channel)
+        .cloned()
 }
 
-fn entry(
+pub(super) fn entry(
     tx: &WriteTx,
     alert: &Alert,
     delivery: &Delivery,

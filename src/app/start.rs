@@ -4,6 +4,7 @@ use ring::digest::{SHA256, digest};
 
 use super::Bridge;
 use crate::{
+    alerts::gone,
     config::{Practice, Settings, SystemSettings},
     evidence::chain,
     intake::{Caller, moved::Stock},
@@ -59,6 +60,7 @@ impl Bridge {
                 tracing::warn!(practice.name = %practice.name, "{text}");
             }
         }
+        gone::end_what_waits(&self.store, self.alarm.as_ref(), self.clock.now()).await?;
         self.store.forget_that_it_is_a_copy().await?;
         self.store.note_progress().await?;
         if let Some(since) = self.store.find_opens_wait().await? {

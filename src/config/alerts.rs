@@ -276,7 +276,15 @@ fn web(section: &Section<'_>) -> Web {
 }
 
 fn reach(section: &Section<'_>, contact: Contact, known: &[Channel]) -> Reach {
-    let named = section.need_at::<Vec<String>>("channels");
+    let named = section.need_if_right::<Vec<String>>("channels");
+    if let Some(none) = named.as_ref().filter(|named| named.get_ref().is_empty()) {
+        let text = format!(
+            "no alert would reach the {}: name a channel in `channels`, or take the section out",
+            contact.in_words()
+        );
+        section.note(&none.span(), text);
+    }
+    let named = named.unwrap_or_else(|| Spanned::new(0..0, Vec::new()));
     let email = section.find_at::<Vec<String>>("email");
     for name in named.get_ref() {
         match known.iter().find(|channel| channel.name.as_str() == name) {
@@ -482,6 +490,10 @@ mod tests {
             (
                 format!("{TOP}{MAIL}[practice.alerts.owner]\nchannels = [\"mail\"]\n"),
                 "`email` says to whom",
+            ),
+            (
+                format!("{TOP}{MAIL}[practice.alerts.owner]\nchannels = []\n"),
+                "no alert would reach the owner",
             ),
             (
                 format!("{TOP}{MAIL}[practice.alerts.owner]\nchannels = [\"pager\"]\n"),

@@ -23,6 +23,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration}
 
 use drawbridge_sdk::{SecretRef, http::ClientAuth, secret::SecretError};
 pub use error::{ConfigError, Place, Problem};
+use jiff::civil::Date;
 
 use crate::{
     ids::{PracticeName, SourceName, SubscriberName, SystemName},
@@ -293,6 +294,8 @@ pub struct SystemSettings {
     pub settle: Duration,
     /// An account known to exist.
     pub canary: Option<String>,
+    /// The day from which what the bridge signs in with works no more.
+    pub credential_ends: Option<Date>,
     /// Calls at a time.
     pub concurrency: usize,
     /// Where a leaver's mail goes when the manager cannot be found.

@@ -28,6 +28,7 @@ pub(super) fn system(
         close_within_exception: section.find("close_within_exception"),
         settle: section.need("settle"),
         canary: section.find("canary"),
+        credential_ends: section.find("credential_ends"),
         concurrency: section.need("concurrency"),
         forward_to: forward_to(section),
         retired: section.need("retired"),
@@ -149,6 +150,25 @@ mod tests {
             json!({"base_url": "https://ehr.example", "port": 16, "ratio": 1.5, "on": true,
                    "since": "2026-11-20", "token": {"env": "TOKEN"}, "nets": ["10.0.0.0/8"]})
         );
+    }
+
+    #[test]
+    fn the_day_a_credential_ends_is_a_date_of_the_calendar() {
+        for written in ["2027-05-01", "\"2027-05-01\""] {
+            let text = ehr("", &format!("credential_ends = {written}\n"));
+            let day = load(&text, "").unwrap().practices[0].systems[0].credential_ends;
+            assert_eq!(
+                day.map(|day| day.to_string()).as_deref(),
+                Some("2027-05-01")
+            );
+        }
+        for wrong in ["\"in May\"", "2027-05-01T10:00:00", "20270501"] {
+            let found = problems(&ehr("", &format!("credential_ends = {wrong}\n")));
+            assert!(
+                found[0].1.contains("`credential_ends` must be a day"),
+                "{found:?}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use drawbridge_sdk::SecretRef;
+use jiff::civil::Date;
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -237,6 +238,24 @@ impl Value for Database {
 
     fn stand_in() -> Self {
         Self::Url(String::new())
+    }
+}
+
+impl Value for Date {
+    const EXPECTED: &'static str = "a day such as 2027-05-01";
+
+    fn of(value: &DeValue<'_>) -> Option<Self> {
+        let text = match value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Datetime(time) => time.to_string(),
+            _ => return None,
+        };
+        let is_a_day = text.len() == "2027-05-01".len();
+        text.parse().ok().filter(|_| is_a_day)
+    }
+
+    fn stand_in() -> Self {
+        Self::MAX
     }
 }
 

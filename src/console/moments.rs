@@ -30,7 +30,10 @@ pub(super) fn tell(record: &Value) -> Option<(&'static str, &'static str, String
         "alert.given_up" => (
             "cross",
             "bad",
-            format!("For a day no alert could be sent to the {contact} by {channel}; given up"),
+            format!(
+                "An alert for the {contact} could not be sent by {channel}, and is given up: {}",
+                detail("failure_text")
+            ),
         ),
         "alert.not_needed" => (
             "check",

@@ -4,6 +4,7 @@
 //! - [`roles`]: the role matrix, and which roles fit a person
 //! - [`mod@access`]: what a person's roles reach together
 //! - [`brake`]: when a wave of people who lose doors is held for a look
+//! - [`ending`]: how near the end of a certificate or a credential is
 //! - [`escalation`]: who is told when a leaver's time runs short
 //! - [`office`]: who may do what in the console
 //! - [`mod@plan`]: a change of a person to wanted doors with deadlines; `working` and `leaving` are its
@@ -12,6 +13,7 @@
 pub mod access;
 pub mod brake;
 pub mod category;
+pub mod ending;
 pub mod escalation;
 mod leaving;
 pub mod office;

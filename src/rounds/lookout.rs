@@ -1,6 +1,7 @@
 //! All that the office may see and ask of the systems: how they are, and "test now".
 
 use drawbridge_sdk::{FailureClass, Way};
+use jiff::Timestamp;
 
 use super::{
     Systems,
@@ -59,6 +60,15 @@ impl Lookout {
             canary: system.canary.clone(),
             ways: can.ways.clone(),
         })
+    }
+
+    /// When the certificate ends that a system showed last, as far as it was asked since the start.
+    pub fn certificate_ends(
+        &self,
+        practice: &PracticeName,
+        name: &SystemName,
+    ) -> Option<Timestamp> {
+        self.0.get(practice, name)?.connector().certificate_ends()
     }
 
     /// Asks a system whether it can be reached and takes the credential. `None` when there is none of

@@ -10,12 +10,14 @@
 //! - `outage`, `late`: closes while the database cannot be written, and how they come into it later
 //! - [`retry`]: the pace of the schedule
 //! - [`breaker`]: how an unreachable system is paced
+//! - `certificates`: when the certificates of systems end, as they were shown last
 //! - `bell`: what bridges over one database tell each other
 
 mod answer;
 mod bell;
 pub mod breaker;
 mod call;
+mod certificates;
 pub mod dispatch;
 mod late;
 pub mod lookout;

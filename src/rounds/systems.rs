@@ -10,6 +10,7 @@ use std::{
 };
 
 use drawbridge_sdk::{Capabilities, Connector};
+use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::breaker::Breaker;
@@ -38,6 +39,8 @@ pub struct System {
     /// Whether something may be due that waits for a place, as far as this bridge knows.
     is_backlogged: AtomicBool,
     breaker: Mutex<Breaker>,
+    /// When its certificate ends, as far as this bridge has written it down.
+    certificate: Mutex<Option<Timestamp>>,
 }
 
 /// The right to one call; given back when dropped.
@@ -87,6 +90,7 @@ impl System {
             places: Arc::new(Semaphore::new(options.concurrency.max(1))),
             is_backlogged: AtomicBool::default(),
             breaker: Mutex::new(Breaker::default()),
+            certificate: Mutex::default(),
         }
     }
 
@@ -113,6 +117,18 @@ impl System {
     /// Notes whether something may be due that waits for a place.
     pub(super) fn note_backlog(&self, is_backlogged: bool) {
         self.is_backlogged.store(is_backlogged, Ordering::SeqCst);
+    }
+
+    /// When its certificate ends, as far as this bridge has written it down.
+    pub(super) fn kept_certificate(&self) -> Option<Timestamp> {
+        let kept = self.certificate.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what was written down.
+    pub(super) fn keep_certificate(&self, ends: Timestamp) {
+        let kept = self.certificate.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = Some(ends);
     }
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {

@@ -1,7 +1,13 @@
-//! What somebody is told, and how far it is on its way.
+//! What somebody is told.
+//!
+//! - this file: what is to be told, noted once
+//! - `deliveries`: how far it is on its way
+//! - `channels`: how the channels are doing that it goes through
 
-use std::time::Duration;
+mod channels;
+mod deliveries;
 
+pub use self::{channels::ChannelState, deliveries::Delivery};
 use drawbridge_sdk::FailureClass;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -9,13 +15,13 @@ use serde_json::{Map, Value, json};
 use super::{
     Store, StoreError, WriteTx,
     database::Reads as _,
-    row::{Row, json_text, placeholders},
+    row::{Row, json_text},
     statement::Statement,
 };
 use crate::{
     clock,
     evidence::Entry,
-    ids::{AlertId, CaseId, ChannelName, PersonId, PracticeName, SystemName},
+    ids::{AlertId, CaseId, PersonId, PracticeName, SystemName},
 };
 
 /// Something somebody is to be told.
@@ -45,43 +51,12 @@ pub struct Alert {
     pub over: Option<Timestamp>,
 }
 
-/// One alert on its way through one channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whose practice.
-    pub practice: PracticeName,
-    /// Which alert.
-    pub alert: AlertId,
-    /// Through which channel.
-    pub channel: ChannelName,
-    /// For whom, as [`crate::policy::escalation::Contact::as_str`] has it.
-    pub contact: String,
-    /// Why it goes this way: another channel failed.
-    pub because: Option<String>,
-    /// How often it was tried in vain.
-    pub tries: i64,
-    /// When it is tried next.
-    pub next_try: Option<Timestamp>,
-    /// When it was taken.
-    pub sent: Option<Timestamp>,
-    /// What went wrong last.
-    pub failure: Option<String>,
-}
-
-/// How a channel is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChannelState {
-    /// Which.
-    pub name: ChannelName,
-    /// When it took something last.
-    pub last_sent: Option<Timestamp>,
-    /// Since when it takes nothing, and what it says.
-    pub failing: Option<(Timestamp, String)>,
-}
+/// A door that had been as wanted was found otherwise.
+pub const FOUND_CHANGED: &str = "door.found_changed";
 
 /// Records of the ledger that somebody is told of.
 const TOLD: [&str; 6] = [
-    "door.found_changed",
+    FOUND_CHANGED,
     "brake.held",
     "return.held",
     "change.refused_disable",
@@ -89,13 +64,11 @@ const TOLD: [&str; 6] = [
     "second_ledger.imported",
 ];
 
-/// How many deliveries are taken up in one go.
+/// How many are taken up in one go.
 const AT_ONCE: usize = 50;
 
 const ALERT: &str =
     "practice, id, kind, about, departure_case, person, system, facts, raised, addressed, over";
-
-const DELIVERY: &str = "practice, alert, channel, contact, because, tries, next_try, sent, failure";
 
 /// What a record of the ledger has somebody told, if anything: kind, and what it is about.
 fn told(entry: &Entry) -> Option<(&'static str, String)> {
@@ -112,6 +85,7 @@ fn told(entry: &Entry) -> Option<(&'static str, String)> {
         "return.held" => format!("return/{}", detail("return").unwrap_or_default()),
         // An identity provider asks again for weeks.
         "change.refused_disable" => format!("refused/{}", detail("user").unwrap_or_default()),
+        FOUND_CHANGED => format!("found_changed/{}", detail("door").unwrap_or_default()),
         // Each of the others is something of its own.
         _ => format!("{kind}/{}", AlertId::generate()),
     };
@@ -131,20 +105,6 @@ fn alert_of(row: &Row) -> Result<Alert, StoreError> {
         raised: row.time("raised")?,
         addressed: row.maybe_time("addressed")?,
         over: row.maybe_time("over")?,
-    })
-}
-
-fn delivery_of(row: &Row) -> Result<Delivery, StoreError> {
-    Ok(Delivery {
-        practice: row.text("practice")?.into(),
-        alert: row.text("alert")?.into(),
-        channel: row.text("channel")?.into(),
-        contact: row.text("contact")?,
-        because: row.maybe_text("because")?,
-        tries: row.number("tries")?,
-        next_try: row.maybe_time("next_try")?,
-        sent: row.maybe_time("sent")?,
-        failure: row.maybe_text("failure")?,
     })
 }
 
@@ -242,104 +202,6 @@ impl Store {
         Ok(latest)
     }
 
-    /// The ways an alert went or goes.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_deliveries(
-        &self,
-        practice: &PracticeName,
-        alert: &AlertId,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let statement = Statement::new(format!(
-            "SELECT {DELIVERY} FROM alert_delivery WHERE practice = $1 AND alert = $2 ORDER BY channel"
-        ))
-        .bind(practice.as_str())
-        .bind(alert.as_str());
-        self.rows(statement)
-            .await?
-            .iter()
-            .map(delivery_of)
-            .collect()
-    }
-
-    /// Takes up what is due in these practices. Until `lease` has passed no other bridge does.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn claim_deliveries(
-        &self,
-        practices: &[&PracticeName],
-        now: Timestamp,
-        lease: Duration,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        if practices.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Hiding the practice has SQLite look for the few that are due, not for all that ever were.
-        let mut statement = Statement::new(format!(
-            "UPDATE alert_delivery SET next_try = $1 WHERE (practice, alert, channel) IN (
-                 SELECT practice, alert, channel FROM alert_delivery
-                 WHERE next_try <= $2 AND practice || '' IN ({these})
-                 ORDER BY next_try LIMIT {AT_ONCE} {skip_locked})
-             RETURNING {DELIVERY}",
-            these = placeholders(3, practices.len()),
-            skip_locked = self.dialect.skip_locked(),
-        ))
-        .bind(clock::to_text(clock::after(now, lease)))
-        .bind(clock::to_text(now));
-        for practice in practices {
-            statement = statement.bind(practice.as_str());
-        }
-        let rows = self.run_alone(statement).await?;
-        let mut due = rows
-            .iter()
-            .map(delivery_of)
-            .collect::<Result<Vec<_>, _>>()?;
-        due.sort_by(|one, other| one.alert.cmp(&other.alert));
-        Ok(due)
-    }
-
-    /// How the channels of a practice are doing that were ever used.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn list_channel_states(
-        &self,
-        practice: &PracticeName,
-    ) -> Result<Vec<ChannelState>, StoreError> {
-        let statement = Statement::new(
-            "SELECT name, last_sent, failing_since, failure FROM alert_channel WHERE practice = $1 ORDER BY name",
-        )
-        .bind(practice.as_str());
-        let rows = self.rows(statement).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ChannelState {
-                    name: row.text("name")?.into(),
-                    last_sent: row.maybe_time("last_sent")?,
-                    failing: row
-                        .maybe_time("failing_since")?
-                        .zip(row.maybe_text("failure")?),
-                })
-            })
-            .collect()
-    }
-
-    /// How many channels take nothing, of all practices.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn count_failing_channels(&self) -> Result<Vec<(PracticeName, i64)>, StoreError> {
-        let statement = Statement::new(
-            "SELECT practice, COUNT(*) AS failing FROM alert_channel WHERE failing_since IS NOT NULL GROUP BY practice",
-        );
-        let rows = self.rows(statement).await?;
-        rows.iter()
-            .map(|row| Ok((row.text("practice")?.into(), row.number("failing")?)))
-            .collect()
-    }
-
     /// Whether a system refused the bridge's own credential at the last call for some door.
     ///
     /// # Errors
@@ -367,6 +229,10 @@ impl WriteTx {
         let Some((kind, about)) = told(entry) else {
             return;
         };
+        if kind == FOUND_CHANGED {
+            // It had been put right meanwhile, or it could not be found so again: this is another incident.
+            self.end_alert(&about);
+        }
         let alert = Alert {
             practice: self.practice().clone(),
             id: AlertId::generate(),
@@ -417,83 +283,15 @@ impl WriteTx {
         Ok(self.row(statement).await?.is_some())
     }
 
-    /// Has an alert go out through a channel, if it does not already.
-    pub fn send_through(
-        &mut self,
-        alert: &AlertId,
-        channel: &ChannelName,
-        contact: &str,
-        because: Option<&str>,
-    ) {
+    /// Has an alert that nobody was told of given to channels anew, once there are some.
+    pub fn address_later(&mut self, id: &AlertId) {
         let statement = Statement::new(
-            "INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try)
-             VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING",
+            "UPDATE alert SET addressed = NULL WHERE practice = $1 AND id = $2 AND NOT EXISTS (
+                 SELECT 1 FROM alert_delivery d
+                 WHERE d.practice = $1 AND d.alert = $2 AND d.sent IS NOT NULL)",
         )
         .bind(self.practice().as_str())
-        .bind(alert.as_str())
-        .bind(channel.as_str())
-        .bind(contact)
-        .bind(because)
-        .bind(clock::to_text(self.now()));
-        self.later(statement);
-    }
-
-    /// Records that a channel took an alert.
-    pub fn settle_delivery(&mut self, delivery: &Delivery) {
-        let statement = Statement::new(
-            "UPDATE alert_delivery SET sent = $1, next_try = NULL, failure = NULL
-             WHERE practice = $2 AND alert = $3 AND channel = $4",
-        )
-        .bind(clock::to_text(self.now()))
-        .bind(self.practice().as_str())
-        .bind(delivery.alert.as_str())
-        .bind(delivery.channel.as_str());
-        self.later(statement);
-    }
-
-    /// Records that a channel did not take an alert, and when it is tried again; `None` is never.
-    pub fn postpone_delivery(
-        &mut self,
-        delivery: &Delivery,
-        next_try: Option<Timestamp>,
-        failure: &str,
-    ) {
-        let statement = Statement::new(
-            "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2
-             WHERE practice = $3 AND alert = $4 AND channel = $5 AND sent IS NULL",
-        )
-        .bind(next_try.map(clock::to_text))
-        .bind(failure)
-        .bind(self.practice().as_str())
-        .bind(delivery.alert.as_str())
-        .bind(delivery.channel.as_str());
-        self.later(statement);
-    }
-
-    /// Records how a channel is doing: `None` is well.
-    pub fn record_channel_state(&mut self, channel: &ChannelName, failure: Option<&str>) {
-        let now = clock::to_text(self.now());
-        let practice = self.practice().as_str().to_owned();
-        let statement = match failure {
-            None => Statement::new(
-                "INSERT INTO alert_channel (practice, name, last_sent) VALUES ($1, $2, $3)
-                 ON CONFLICT (practice, name) DO UPDATE SET last_sent = excluded.last_sent, failing_since = NULL,
-                     failure = NULL",
-            )
-            .bind(practice)
-            .bind(channel.as_str())
-            .bind(now),
-            Some(failure) => Statement::new(
-                "INSERT INTO alert_channel (practice, name, failing_since, failure) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (practice, name) DO UPDATE SET
-                     failing_since = COALESCE(alert_channel.failing_since, excluded.failing_since),
-                     failure = excluded.failure",
-            )
-            .bind(practice)
-            .bind(channel.as_str())
-            .bind(now)
-            .bind(failure),
-        };
+        .bind(id.as_str());
         self.later(statement);
     }
 }
@@ -540,9 +338,10 @@ mod tests {
             about("return.held", json!({"return": "r1"})),
             about("return.held", json!({"return": "r2"}))
         );
-        assert_ne!(
-            about("door.found_changed", json!({})),
-            about("door.found_changed", json!({}))
+        assert_ne!(about("clock.set", json!({})), about("clock.set", json!({})));
+        assert_eq!(
+            about(FOUND_CHANGED, json!({"door": "d1"})).as_deref(),
+            Some("found_changed/d1")
         );
         let refused = json!({"failure": "credential"});
         assert_eq!(

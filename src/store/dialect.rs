@@ -196,6 +196,8 @@ impl Dialect {
                 "identity address",
                 include_str!("migrations/identity_address.sql"),
             ),
+            ("alert news", include_str!("migrations/alert_news.sql")),
+            ("certificates", include_str!("migrations/certificates.sql")),
         ];
         (1..)
             .zip(steps)

@@ -29,6 +29,7 @@ mod book;
 mod bookmarks;
 pub mod cards;
 pub mod cases;
+mod certificates;
 pub mod claims;
 mod counted;
 mod database;

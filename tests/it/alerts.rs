@@ -1,12 +1,12 @@
 //! Who is told when a leaver's time runs short: once, in time, and whatever fails on the way.
 
-use std::{process::Command, time::Duration};
+use std::{process::Command, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use drawbridge::{
-    alerts::{Alarm, InVain},
+    alerts::{Alarm, InVain, gone},
     app,
-    clock::Clock as _,
+    clock::{self, Clock as _},
     evidence::Entry,
     ids::{AlertId, PracticeName},
     intake::returns::Word,
@@ -120,6 +120,39 @@ channels = ["teams"]
         for system in ["billing", "mail", "vpn"] {
             assert!(self.app.is_green("nina", system).await, "{system}");
         }
+    }
+
+    /// The alarm of a bridge that was started with these channels alone.
+    fn alarm_with(&self, names: &[&str]) -> Alarm {
+        let mut settings = self.app.settings.clone();
+        let alerts = settings.practices[0].alerts.as_mut().unwrap();
+        alerts
+            .channels
+            .retain(|channel| names.contains(&channel.name.as_str()));
+        for reach in &mut alerts.contacts {
+            reach.channels = names.iter().map(|name| (*name).into()).collect();
+            reach.email = vec!["dana@elm.example".to_owned()];
+        }
+        let clock = Arc::new(self.app.clock.clone());
+        app::alarm(&settings, &self.app.store, clock)
+            .unwrap()
+            .unwrap()
+    }
+
+    /// What the ledger says of alerts by this channel.
+    async fn said_of(&self, channel: &str) -> Vec<String> {
+        let said = self.said().await;
+        let own = said
+            .iter()
+            .filter(|record| record["detail"]["channel"] == channel);
+        own.map(|record| record["what"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The ways that are tried still.
+    async fn waits_for(&self) -> Vec<String> {
+        let waiting = self.app.store.list_waiting_deliveries().await.unwrap();
+        waiting.iter().map(|way| way.channel.to_string()).collect()
     }
 
     async fn watch(&self, alarm: &Alarm) {
@@ -505,6 +538,54 @@ async fn whoever_is_given_channels_later_is_told_of_all_that_is_so_still() {
     assert!(!posted("S. left"), "that is answered: {posts:?}");
 }
 
+/// The sweep comes by Nina's EHR; what it finds is put right if it can be.
+async fn ehr_is_read_again(app: &TestApp) {
+    let due = app.door("nina", "ehr").await.next_try.unwrap();
+    app.run_after(clock::between(app.clock.now(), due)).await;
+    app.run_after(MINUTE).await;
+}
+
+#[tokio::test]
+async fn a_flapping_door_is_told_once_for_each_time_it_was_opened_whenever_channels_come() {
+    let office = Office::start().await;
+    let app = &office.app;
+    let nina = app.hire("nina", "Nurse").await;
+    app.run_due().await;
+    app.disable(&nina).await;
+    app.run_due().await;
+
+    // Three times it was put right while nobody was to be told, and once it could not be.
+    for _ in 0..3 {
+        app.system("ehr").enable_behind_our_back("nina");
+        ehr_is_read_again(app).await;
+        assert!(!app.system("ehr").account("nina").unwrap().enabled);
+    }
+    app.system("ehr").enable_behind_our_back("nina");
+    app.system("ehr")
+        .fail_next(std::iter::repeat_with(fake::refused).take(50));
+    ehr_is_read_again(app).await;
+    app.run_after(25 * 60 * MINUTE).await;
+    office.watch(&office.alarm).await;
+    let later = office.mail.take();
+    // With channels each time is told, put right or not, and once.
+    app.system("ehr").state().failures.clear();
+    ehr_is_read_again(app).await;
+    assert!(app.is_green("nina", "ehr").await);
+    let mut each = Vec::new();
+    for _ in 0..2 {
+        app.system("ehr").enable_behind_our_back("nina");
+        for _ in 0..2 {
+            ehr_is_read_again(app).await;
+            office.watch(&office.alarm).await;
+            each.push(office.mail.take().len());
+        }
+    }
+
+    assert_eq!(later.len(), 1, "the one that is open still: {later:?}");
+    assert!(later[0].text.contains("ehr was found changed"));
+    assert_eq!(each, [1, 0, 1, 0]);
+}
+
 #[tokio::test]
 async fn what_is_so_still_is_tried_until_a_channel_takes_it() {
     let office = Office::start().await;
@@ -519,6 +600,45 @@ async fn what_is_so_still_is_tried_until_a_channel_takes_it() {
 
     assert_eq!((at_first, a_day_later), ((0, 0), (0, 0)));
     assert_eq!(mended, (1, 0), "she may get in still");
+}
+
+#[tokio::test]
+async fn a_failure_that_repeats_itself_is_recorded_once_a_day_and_another_one_at_once() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let slack = office.alarm_with(&["slack"]);
+    let watch = async |minutes: u32| {
+        office.app.clock.advance(MINUTE * minutes);
+        office.watch(&slack).await;
+    };
+    // Only the first step of her case, whose failure is looked at.
+    let first = async || {
+        let said = office.said().await;
+        let own = said.iter().filter(|record| record["detail"]["step"] == 1);
+        own.map(|record| record["detail"]["try"].as_i64().unwrap())
+            .collect::<Vec<_>>()
+    };
+
+    watch(10).await;
+    // A day but for ten minutes, tried again and again.
+    for _ in 0..(23 * 6 + 5) {
+        watch(10).await;
+    }
+    let within_a_day = first().await;
+    watch(20).await;
+    let after_a_day = first().await;
+    office.web.answers(Some(StatusCode::FORBIDDEN));
+    watch(13).await;
+    let another = first().await;
+    watch(13).await;
+    let the_same = first().await;
+
+    assert_eq!(within_a_day, [1]);
+    assert_eq!(after_a_day.len(), 2, "{after_a_day:?}");
+    assert!(after_a_day[1] > 50, "it was tried all the while");
+    assert_eq!(another.len(), 3, "{another:?}");
+    assert_eq!(the_same, another);
 }
 
 #[tokio::test]
@@ -539,6 +659,112 @@ async fn what_is_past_is_not_tried_for_longer_than_a_day() {
     assert_eq!(later, (0, 0));
     let last = office.said().await.pop().unwrap();
     assert_eq!(last["what"], "alert.given_up");
+}
+
+#[tokio::test]
+async fn what_waits_for_a_channel_that_was_taken_out_ends_where_people_see_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    office.after(10).await;
+
+    let without_mail = office.alarm_with(&["slack", "program", "teams"]);
+    office.app.clock.advance(MINUTE);
+    office.watch(&without_mail).await;
+    let ended = office.said_of("mail").await;
+    let waits = office.waits_for().await;
+    for _ in 0..4 {
+        office.app.clock.advance(10 * 60 * MINUTE);
+        office.watch(&without_mail).await;
+    }
+    let elm = office.app.practice();
+    let states = office.app.store.list_channel_states(&elm).await.unwrap();
+    let console = office.app.console().await;
+    let dana = office.app.sign_in(&console, OfficeRole::Admin).await;
+    let page = dana.get("/alerts").await;
+
+    assert_eq!(ended, ["alert.failed", "alert.given_up"]);
+    assert_eq!(waits.len(), 3, "the others are tried: {waits:?}");
+    assert!(!waits.contains(&"mail".to_owned()));
+    // The later steps of her case never go that way at all.
+    assert_eq!(office.said_of("mail").await, ended);
+    assert!(states.iter().all(|state| state.name.as_str() != "mail"));
+    assert!(
+        page.says("by mail: the settings name no such channel any more"),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn the_channel_that_takes_the_place_of_another_takes_what_waits_for_it() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let (mail, slack) = (office.alarm_with(&["mail"]), office.alarm_with(&["slack"]));
+
+    office.app.clock.advance(10 * MINUTE);
+    office.watch(&mail).await;
+    office.app.clock.advance(MINUTE);
+    office.watch(&slack).await;
+    let by_slack = office.waits_for().await;
+    // That was no better: mail is back.
+    office.mail.refuses(false);
+    office.app.clock.advance(MINUTE);
+    office.watch(&mail).await;
+    let letters = office.mail.take();
+
+    assert_eq!(by_slack, ["slack"]);
+    assert_eq!(letters.len(), 1, "{letters:?}");
+    assert!(letters[0].text.contains("the channel `slack` fails"));
+    assert!(office.waits_for().await.is_empty());
+    assert_eq!(
+        office.said_of("mail").await,
+        ["alert.failed", "alert.failed", "alert.sent"]
+    );
+    assert_eq!(
+        office.said_of("slack").await,
+        ["alert.failed", "alert.failed"]
+    );
+}
+
+#[tokio::test]
+async fn what_waits_where_nobody_is_told_any_more_ends_until_somebody_is_again() {
+    let office = Office::start().await;
+    let app = &office.app;
+    let mut tx = app.begin().await;
+    tx.record(clock_set(tx.now()));
+    tx.commit().await.unwrap();
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    office.after(10).await;
+    let waited = office.waits_for().await.len();
+
+    gone::end_what_waits(&app.store, None, app.clock.now())
+        .await
+        .unwrap();
+    let waits = office.waits_for().await;
+    let failing = app.store.count_failing_channels().await.unwrap();
+    let given_up = office.said().await;
+    let given_up = given_up
+        .iter()
+        .filter(|record| record["what"] == "alert.given_up");
+    let given_up = given_up.count();
+    office.mail.refuses(false);
+    office.web.answers(None);
+    let told = office.after(2 * 24 * 60).await;
+
+    assert!(waited > 4, "two alerts, each by all channels");
+    assert!(waits.is_empty() && failing.is_empty(), "{waits:?}");
+    assert_eq!(given_up, waited);
+    assert_eq!(
+        told,
+        (1, 3),
+        "each step of her case; that the clock was set is past"
+    );
 }
 
 #[tokio::test]

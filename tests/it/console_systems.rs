@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use drawbridge::{clock::Clock as _, policy::office::OfficeRole, store::system_calls::SystemCalls};
 
-use crate::support::{TestApp, fake};
+use crate::support::{TestApp, browser::Page, fake};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -73,4 +73,70 @@ async fn the_page_of_systems_says_how_many_calls_failed_and_how_soon_doors_are_s
         "{time:?}"
     );
     assert!(proved.says("1 door of 30 days"), "{}", proved.text);
+}
+
+/// The page as the owner sees it, and nothing was asked of a system for it.
+async fn page(app: &TestApp) -> Page {
+    let console = app.console().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    let asked = app.system("ehr").journal().len();
+    let page = owner.get("/systems").await;
+    assert_eq!(app.system("ehr").journal().len(), asked);
+    page
+}
+
+#[tokio::test]
+async fn the_page_of_systems_says_what_ends_soon_or_has_ended_and_what_to_do() {
+    // Of the last system of the practice.
+    let app =
+        TestApp::start_with("", "title = \"Front door\"\ncredential_ends = 2026-12-10\n").await;
+    let shows = |system: &str, ends: Option<&str>| {
+        app.system(system).state().certificate_ends = ends.map(|ends| ends.parse().unwrap());
+    };
+    let fresh = page(&app).await;
+    shows("ehr", Some("2026-11-30T18:00:00Z"));
+    shows("mail", Some("2027-06-01T18:00:00Z"));
+    app.rounds.keep_certificates().await.unwrap();
+    let near = page(&app).await;
+    // It shows none to a bridge that was just started.
+    shows("ehr", None);
+    app.next_rounds().keep_certificates().await.unwrap();
+    app.clock.advance(11 * 24 * HOUR);
+    let past = page(&app).await;
+    shows("ehr", Some("2027-11-30T18:00:00Z"));
+    let console = app.console().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    owner.press("/systems/ehr/test", &[]).await;
+    let renewed = owner.get("/systems").await;
+    app.clock.advance(10 * 24 * HOUR);
+    let over = page(&app).await;
+
+    assert!(!fresh.says("Certificate ends"), "nothing is known yet");
+    assert!(
+        fresh.says("The bridge’s credential ends") && fresh.says("make a new one in Front door"),
+        "{}",
+        fresh.text
+    );
+    assert!(
+        near.says("2026-11-30T18:00:00.000Z UTC") && near.says("in 10 days"),
+        "{}",
+        near.text
+    );
+    assert_eq!(near.text.matches("Certificate ends").count(), 2);
+    assert_eq!(
+        near.text.matches("have whoever runs it renew it").count(),
+        1,
+        "the one of the mail is good for months"
+    );
+    assert!(
+        past.says("Certificate ended") && past.says("certificate or credential has ended"),
+        "{}",
+        past.text
+    );
+    assert!(
+        !renewed.says("Certificate ended") && renewed.says("2027-11-30T18:00:00.000Z UTC"),
+        "{}",
+        renewed.text
+    );
+    assert!(over.says("credential ended"), "{}", over.text);
 }

@@ -155,3 +155,29 @@ async fn doctor_tells_that_the_certificate_of_a_system_has_expired() {
     assert!(says.contains("certificate has expired"), "{says}");
     assert_eq!(code, Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_when_what_the_bridge_signs_in_with_at_a_system_ends() {
+    let practice = Practice::new(1, 1, None);
+    let file = practice.folder.path().join("practice-0.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    for (days, level, says) in [
+        (90, "ok", "days left"),
+        (20, "warning", "`credential_ends`"),
+        (5, "problem", "make a new one there"),
+        (-2, "problem", "expired at"),
+    ] {
+        let day = SystemClock.now() + SignedDuration::from_hours(24 * days);
+        let day = day.to_zoned(TimeZone::UTC).date();
+        let written = format!("settle = \"1s\"\ncredential_ends = {day}");
+        std::fs::write(&file, settings.replace("settle = \"1s\"", &written)).unwrap();
+
+        let (_, findings) = doctor(&practice);
+
+        let mut own = findings.iter();
+        let own = own.find(|finding| finding["what"] == "credential for saas0 of elm");
+        let own = own.unwrap_or_else(|| panic!("{findings:#?}"));
+        assert_eq!(own["level"], level, "{own}");
+        assert!(own["says"].as_str().unwrap().contains(says), "{own}");
+    }
+}

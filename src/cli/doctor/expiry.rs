@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Finding, Level};
 use crate::{
     clock,
     config::{Practice, Settings},
+    policy::ending::{self, Ending},
     store::StoredToken,
     tls,
 };
@@ -17,13 +18,6 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// How long before its end a certificate is a problem: most are renewed thirty days before.
 const CERTIFICATE: Duration = Duration::from_secs(14 * DAY.as_secs());
-
-/// How long before its end the certificate of a system is worth a word, and how long before it is a
-/// problem: without it the system is neither closed nor read, and others renew it.
-const OF_A_SYSTEM: [Duration; 2] = [
-    Duration::from_secs(30 * DAY.as_secs()),
-    Duration::from_secs(7 * DAY.as_secs()),
-];
 
 /// How long before its end a token is a problem: somebody has to paste a new one.
 const TOKEN: Duration = Duration::from_secs(30 * DAY.as_secs());
@@ -42,17 +36,45 @@ pub(super) fn check_certificate_of_a_system(
     end: Timestamp,
     now: Timestamp,
 ) -> Finding {
-    let [worth_a_word, problem] = OF_A_SYSTEM;
     let way_out =
         "have whoever runs the system renew it, or it can be neither closed nor read from then on";
-    match (within(end, now, worth_a_word), within(end, now, problem)) {
-        (_, Err(when)) => Finding::of(what, Level::Problem, format!("{when}: {way_out}")),
-        (Err(when), Ok(_)) => Finding::of(what, Level::Warning, format!("{when}: {way_out}")),
-        (Ok(until), Ok(_)) => {
-            let days = clock::between(now, end).as_secs() / DAY.as_secs();
-            Finding::of(what, Level::Ok, format!("{until}, {days} days left"))
-        }
-    }
+    of_a_system(what, (end, now), way_out)
+}
+
+/// What the bridge signs in with at systems, where the settings say until when it is good.
+pub(super) fn check_credentials(practice: &Practice, now: Timestamp) -> Vec<Finding> {
+    // Checked when the settings were read.
+    let zone = TimeZone::get(&practice.time_zone).unwrap_or(TimeZone::UTC);
+    let used = practice.systems.iter().filter(|system| !system.retired);
+    let findings = used.filter_map(|system| {
+        let end = ending::beginning(system.credential_ends?, &zone);
+        let what = format!("credential for {} of {}", system.name, practice.name);
+        let way_out = "make a new one there, put it where the settings refer to, and write its end into \
+             `credential_ends`";
+        Some(of_a_system(what, (end, now), way_out))
+    });
+    findings.collect()
+}
+
+/// When something ends without which a system is neither closed nor read.
+fn of_a_system(what: String, (end, now): (Timestamp, Timestamp), way_out: &str) -> Finding {
+    let when = clock::to_text(end);
+    let days = clock::between(now, end).as_secs() / DAY.as_secs();
+    let (level, says) = match Ending::of(end, now) {
+        Ending::Far => (Level::Ok, format!("until {when}, {days} days left")),
+        Ending::Soon => (Level::Warning, format!("{}: {way_out}", soon(&when, days))),
+        Ending::Pressing => (Level::Problem, format!("{}: {way_out}", soon(&when, days))),
+        Ending::Past => (Level::Problem, format!("{}: {way_out}", past(&when))),
+    };
+    Finding::of(what, level, says)
+}
+
+fn soon(when: &str, days: u64) -> String {
+    format!("expires in {days} days, at {when}")
+}
+
+fn past(when: &str) -> String {
+    format!("expired at {when}")
 }
 
 /// The token of each source that works for longest. A source without any is not connected yet.
@@ -80,13 +102,13 @@ pub(super) fn check_tokens(
 }
 
 /// When something ends, as a problem if that is soon.
-fn within(end: Timestamp, now: Timestamp, soon: Duration) -> Result<String, String> {
+fn within(end: Timestamp, now: Timestamp, warning: Duration) -> Result<String, String> {
     let when = clock::to_text(end);
     if end <= now {
-        Err(format!("expired at {when}"))
-    } else if end <= clock::after(now, soon) {
+        Err(past(&when))
+    } else if end <= clock::after(now, warning) {
         let days = clock::between(now, end).as_secs() / DAY.as_secs();
-        Err(format!("expires in {days} days, at {when}"))
+        Err(soon(&when, days))
     } else {
         Ok(format!("until {when}"))
     }

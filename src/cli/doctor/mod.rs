@@ -106,6 +106,7 @@ impl Doctor {
                 says.and_then(|says| says),
             ));
             findings.extend(expiry::check_tokens(practice, &tokens, now));
+            findings.extend(expiry::check_credentials(practice, now));
             findings.extend(name_break_glass(practice));
             findings.extend(check_returns(&store, &practice.name).await?);
             findings.extend(check_events(&store, &practice.name).await?);

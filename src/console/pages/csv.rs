@@ -204,6 +204,7 @@ pub(in super::super) async fn systems(
     let practice = visit.practice();
     let store = &visit.office.store;
     let doors = store.list_system_doors(&practice.name, visit.now).await?;
+    let certificates = store.list_certificates(&practice.name).await?;
     note(&visit, "systems", practice.systems.len()).await?;
     let mut text = head([
         "system",
@@ -216,6 +217,8 @@ pub(in super::super) async fn systems(
         "due_now",
         "not_proved_shut",
         "failing",
+        "certificate_ends",
+        "credential_ends",
     ]);
     for system in &practice.systems {
         let known = doors.iter().find(|doors| doors.system == system.name);
@@ -231,6 +234,10 @@ pub(in super::super) async fn systems(
             &number(known.map(|doors| doors.due)),
             &number(known.map(|doors| doors.unclosed)),
             &number(known.map(|doors| doors.failing)),
+            &time(certificates.get(&system.name).copied()),
+            &system
+                .credential_ends
+                .map_or_else(String::new, |day| day.to_string()),
         ]));
     }
     Ok(file("systems", text))

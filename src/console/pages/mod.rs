@@ -9,6 +9,7 @@ pub(super) mod cards;
 pub(super) mod case;
 pub(super) mod csv;
 pub(super) mod door;
+mod ends;
 pub(super) mod evidence;
 pub(super) mod later;
 pub(super) mod ledger;

@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::{Extension, extract::Path, response::Response};
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::{
-    Looked,
-    admit::Visit,
-    frame::{Frame, ok, see_other},
-    time::{When, apart},
-    trouble::{Answer, Happened, sentence},
-    words,
+use super::{
+    super::{
+        Looked,
+        admit::Visit,
+        frame::{Frame, ok, see_other},
+        time::{When, apart},
+        trouble::{Answer, Happened, sentence},
+        words,
+    },
+    ends::{self, End},
 };
 use crate::{
     clock,
@@ -71,6 +75,8 @@ struct Row {
     /// Within which time doors are proved shut, and how many say so.
     proved: Option<(String, usize)>,
     facts: Vec<(&'static str, &'static str, String)>,
+    /// What it cannot be called without, and until when that is good.
+    ends: Vec<End>,
     can_test: bool,
     test: Option<Test>,
 }
@@ -100,6 +106,7 @@ fn row(
     system: &SystemSettings,
     doors: Option<&SystemDoors>,
     calls: Option<&SystemCalls>,
+    certificate: Option<Timestamp>,
     visit: &Visit,
 ) -> Row {
     let office = &visit.office;
@@ -107,10 +114,17 @@ fn row(
     let outlook = office.lookout.find(&practice.name, &system.name);
     let key = (practice.name.clone(), system.name.clone());
     let test = office.tests().get(&key).cloned();
+    let ends = match &outlook {
+        Some(outlook) if outlook.is_called => ends::of(system, certificate, visit),
+        _ => Vec::new(),
+    };
     let state = match &outlook {
         None => ("pause", "retired: done by hand", "idle"),
         Some(outlook) if !outlook.is_called => ("hand", "done by hand", "idle"),
         Some(outlook) if !outlook.is_reachable => ("alert", "cannot be reached", "bad"),
+        Some(_) if ends.iter().any(End::is_past) => {
+            ("alert", "certificate or credential has ended", "bad")
+        }
         Some(_) if doors.is_some_and(|doors| doors.failing > 0) => {
             ("alert", "reached, some calls fail", "warn")
         }
@@ -179,6 +193,7 @@ fn row(
             .and_then(|calls| calls.proved)
             .map(|(time, doors)| (apart(visit.now, clock::after(visit.now, time)), doors)),
         facts,
+        ends,
         can_test: outlook.is_some_and(|outlook| outlook.is_called),
         test: test.map(|test| Test {
             at: When::new(test.at, visit),
@@ -195,12 +210,14 @@ pub(in super::super) async fn show(Extension(visit): Extension<Arc<Visit>>) -> A
     let practice = visit.practice();
     let doors = store.list_system_doors(&practice.name, visit.now).await?;
     let calls = store.list_system_calls(&practice.name, visit.now).await?;
+    let certificates = store.list_certificates(&practice.name).await?;
     let rows = practice
         .systems
         .iter()
         .map(|system| {
             let its = doors.iter().find(|doors| doors.system == system.name);
-            row(system, its, calls.get(&system.name), &visit)
+            let certificate = certificates.get(&system.name).copied();
+            row(system, its, calls.get(&system.name), certificate, &visit)
         })
         .collect();
     let progress = Progress {
@@ -232,6 +249,12 @@ pub(in super::super) async fn test(
     human::note(&office.store, &visit.caller(), what, json!({}), visit.now).await?;
     let answer = office.lookout.test(practice, &system).await;
     let answer = answer.ok_or(Happened::NotThere)?;
+    // The page that follows shows it.
+    if let Some(ends) = office.lookout.certificate_ends(practice, &system) {
+        let mut tx = office.store.begin(practice, office.clock.now()).await?;
+        tx.record_certificate(&system, ends);
+        tx.commit().await?;
+    }
     let looked = match answer {
         Ok(product) => Looked {
             at: office.clock.now(),

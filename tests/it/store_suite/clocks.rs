@@ -68,7 +68,7 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
     );
     let claimed = [here.unwrap(), there.unwrap()].concat();
     let mut tx = app.begin().await;
-    tx.postpone_delivery(&claimed[0], Some(after(now, lease)), "busy");
+    tx.postpone_delivery(&claimed[0], after(now, lease), ("busy", Some(now)));
     tx.record_channel_state(&mail, Some("busy"));
     tx.commit().await.unwrap();
     let failing = app.store.count_failing_channels().await.unwrap();

@@ -11,6 +11,7 @@ use drawbridge_sdk::{
     CloseCall, Connector, Cursor, Effect, FailureClass, Finality, Health, Observation, OpenCall,
     Outcome, Residual, Sessions, Subject, Way,
 };
+use jiff::Timestamp;
 use tokio::sync::Notify;
 
 /// A fake system; clones share one state.
@@ -35,6 +36,8 @@ pub struct State {
     pub residual: Vec<Residual>,
     /// Whether it has no way to read an account back.
     pub cannot_be_read: bool,
+    /// When the certificate ends that it showed last.
+    pub certificate_ends: Option<Timestamp>,
     /// The next open waits here before it takes effect, as a slow system does.
     pub gate: Option<Arc<Notify>>,
     /// The next close waits here before it takes effect.
@@ -64,6 +67,7 @@ impl Default for State {
             has_sessions: true,
             residual: Vec::new(),
             cannot_be_read: false,
+            certificate_ends: None,
             gate: None,
             close_gate: None,
             read_gate: None,
@@ -369,5 +373,9 @@ impl Connector for FakeSystem {
 
     async fn list_accounts(&self, _page: Option<&Cursor>) -> Result<AccountPage, CallError> {
         Ok(AccountPage::default())
+    }
+
+    fn certificate_ends(&self) -> Option<Timestamp> {
+        self.state().certificate_ends
     }
 }

@@ -1,0 +1,44 @@
+//! When the certificates of systems end, as they were shown last: a system that is away shows none.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Store, StoreError, WriteTx, statement::Statement};
+use crate::{
+    clock,
+    ids::{PracticeName, SystemName},
+};
+
+impl Store {
+    /// When the certificate of each system ends, of those that ever showed one.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn list_certificates(
+        &self,
+        practice: &PracticeName,
+    ) -> Result<BTreeMap<SystemName, Timestamp>, StoreError> {
+        let statement =
+            Statement::new("SELECT system, ends FROM system_certificate WHERE practice = $1")
+                .bind(practice.as_str());
+        let rows = self.rows(statement).await?;
+        rows.iter()
+            .map(|row| Ok((row.text("system")?.into(), row.time("ends")?)))
+            .collect()
+    }
+}
+
+impl WriteTx {
+    /// Records when the certificate ends that a system has shown.
+    pub fn record_certificate(&mut self, system: &SystemName, ends: Timestamp) {
+        let statement = Statement::new(
+            "INSERT INTO system_certificate (practice, system, ends) VALUES ($1, $2, $3)
+             ON CONFLICT (practice, system) DO UPDATE SET ends = excluded.ends",
+        )
+        .bind(self.practice().as_str())
+        .bind(system.as_str())
+        .bind(clock::to_text(ends));
+        self.later(statement);
+    }
+}

@@ -5,7 +5,7 @@
 //! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
-//! - [`records`], [`returns`]: the ledger, cases, and returns that wait
+//! - [`records`], `case_ends`, [`returns`]: the ledger, cases and how they end, and returns that wait
 //! - [`moves`]: what moved since the last start: systems, and the database itself
 //! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
@@ -27,6 +27,7 @@ pub mod bell;
 mod book;
 mod bookmarks;
 pub mod cards;
+mod case_ends;
 pub mod cases;
 pub mod claims;
 mod database;

@@ -1,13 +1,29 @@
 //! How a case ends, and how one that was over is opened again.
+//!
+//! It ends once every door of it is green, or none as somebody says who answers for it. Where a newer case took
+//! doors over before that, it ends once nothing else is left of it, as superseded, and names the newer one.
 
 use serde_json::{Map, Value};
 
 use super::{StoreError, WriteTx, database::Reads as _, statement::Statement};
-use crate::{clock, door::Door, evidence::Entry};
+use crate::{
+    clock,
+    door::Door,
+    evidence::Entry,
+    ids::{CaseId, PersonId},
+};
+
+/// Cases that are not over although they have no door left, each with the newest of the same person.
+pub(super) const WITHOUT_DOORS: &str = "SELECT c.id AS id, c.person AS person, (
+        SELECT MAX(n.id) FROM departure_case n WHERE n.practice = c.practice AND n.person = c.person AND n.id > c.id
+    ) AS newer
+    FROM departure_case c
+    WHERE c.practice = $1 AND c.kind IN ('leaver', 'mover') AND c.closed IS NULL AND NOT EXISTS (
+        SELECT 1 FROM door d WHERE d.practice = c.practice AND d.person = c.person AND d.departure_case = c.id)";
 
 impl WriteTx {
-    /// Closes the case of a door once every door of it is green, or none as somebody says who answers for
-    /// it. Answers whether it was closed now.
+    /// Ends the case of a door once every door of it is green, or none as somebody says who answers for
+    /// it. Answers whether it ended now.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -40,14 +56,19 @@ impl WriteTx {
         let aside = doors.iter().filter(|other| !other.is_green(now)).count();
         let closed = Statement::new(
             "UPDATE departure_case SET closed = $1, set_aside = $4
-             WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING id",
+             WHERE practice = $2 AND id = $3 AND closed IS NULL RETURNING superseded_by",
         )
         .bind(clock::to_text(now))
         .bind(self.practice().as_str())
         .bind(case.as_str())
         .bind(i64::try_from(aside).unwrap_or(i64::MAX));
-        if self.rows(closed).await?.is_empty() {
+        let Some(row) = self.row(closed).await? else {
             return Ok(false);
+        };
+        // What a newer case took over was never proved in this one.
+        if let Some(newer) = row.maybe_text("superseded_by")? {
+            self.record_superseded(&door.person, who, &case, &newer.into());
+            return Ok(true);
         }
         self.record(Entry {
             at: now,
@@ -61,6 +82,67 @@ impl WriteTx {
             ]),
         });
         Ok(true)
+    }
+
+    /// Records that a newer case took doors over from one that waited for them; that ends by it if nothing
+    /// else is left of it. One that was over already stays as it was.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn supersede_case(
+        &mut self,
+        person: &PersonId,
+        case: &CaseId,
+        newer: &CaseId,
+        is_over: bool,
+    ) -> Result<(), StoreError> {
+        let statement = Statement::new(
+            "UPDATE departure_case SET superseded_by = $1, closed = $2
+             WHERE practice = $3 AND id = $4 AND closed IS NULL RETURNING id",
+        )
+        .bind(newer.as_str())
+        .bind(is_over.then(|| clock::to_text(self.now())))
+        .bind(self.practice().as_str())
+        .bind(case.as_str());
+        let was_open = self.row(statement).await?.is_some();
+        if is_over && was_open {
+            self.record_superseded(person, "bridge", case, newer);
+        }
+        Ok(())
+    }
+
+    /// Ends every case whose doors all went to newer ones and that does not say so: a version before this
+    /// one left such cases open for ever. Answers how many.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn end_cases_without_doors(&mut self) -> Result<usize, StoreError> {
+        let statement = Statement::new(WITHOUT_DOORS).bind(self.practice().as_str());
+        let mut ended = 0;
+        for row in self.rows(statement).await? {
+            let Some(newer) = row.maybe_text("newer")? else {
+                continue;
+            };
+            let (person, case) = (row.text("person")?.into(), row.text("id")?.into());
+            self.supersede_case(&person, &case, &newer.into(), true)
+                .await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    fn record_superseded(&mut self, person: &PersonId, who: &str, case: &CaseId, newer: &CaseId) {
+        self.record(Entry {
+            at: self.now(),
+            who: who.to_owned(),
+            what: "case.superseded",
+            person: Some(person.clone()),
+            system: None,
+            detail: Map::from_iter([
+                ("case".to_owned(), Value::from(case.as_str())),
+                ("superseded_by".to_owned(), Value::from(newer.as_str())),
+            ]),
+        });
     }
 
     /// Opens the case of a door again, which somebody is to see to after all.

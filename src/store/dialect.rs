@@ -190,6 +190,7 @@ impl Dialect {
             ("proved", include_str!("migrations/proved.sql")),
             ("passkeys", include_str!("migrations/passkeys.sql")),
             ("snooze", include_str!("migrations/snooze.sql")),
+            ("superseded", include_str!("migrations/superseded.sql")),
         ];
         (1..)
             .zip(steps)

@@ -3,6 +3,7 @@
 
 use super::{
     Dialect, Store,
+    case_ends::WITHOUT_DOORS,
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
     database::Reads as _,
@@ -70,6 +71,10 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
         ),
         (WATCHED.to_owned(), "door_2 (practice=? AND person=?)"),
         (WATCHED.to_owned(), "door_due (next_try<?)"),
+        (
+            WITHOUT_DOORS.to_owned(),
+            "departure_case_open (practice=? AND kind=?)",
+        ),
         (HELD.to_owned(), "door_failing (practice=?"),
         (
             FAILING_INTO.to_owned(),

@@ -1,6 +1,7 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
 mod clocks;
+mod ends;
 mod office;
 mod search;
 mod together;
@@ -27,6 +28,11 @@ use clocks::{
     a_departure_to_come_is_started_by_one_of_several_bridges,
     an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge,
     what_a_departure_closed_is_kept_and_undone_once,
+};
+use ends::{
+    a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
+    a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
+    what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
 };
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
@@ -79,6 +85,9 @@ suite!(
     a_departure_to_come_is_started_by_one_of_several_bridges,
     a_card_is_opened_once_and_closed_by_whoever_is_first,
     what_a_departure_closed_is_kept_and_undone_once,
+    a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
+    what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
+    a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,

@@ -109,17 +109,6 @@ fn case_of(row: &Row) -> Result<KeptCase, StoreError> {
     })
 }
 
-/// What a practice has come to so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begun {
-    /// Users that were pushed and are there.
-    pub people: i64,
-    /// Departures, over or not.
-    pub departures: i64,
-    /// Whether somebody's records were taken away as a file.
-    pub has_exported: bool,
-}
-
 /// The latest departure of somebody. Hiding the order has SQLite look through their cases, not through all.
 pub(super) const LATEST_DEPARTURE: &str = concat!(
     "SELECT ",
@@ -418,29 +407,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// What a practice has come to so far.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_begun(&self, practice: &PracticeName) -> Result<Begun, StoreError> {
-        // Whoever exported something did so lately, or has come far beyond the first steps.
-        let statement = Statement::new(
-            r#"SELECT user_count,
-                 (SELECT COUNT(*) FROM departure_case WHERE practice = $1 AND kind = 'leaver') AS departures,
-                 (SELECT COUNT(*) FROM evidence WHERE practice = $1 AND sequence > ledger_sequence - 10000
-                     AND text LIKE '%"evidence.exported"%') AS exported
-             FROM practice WHERE name = $1"#,
-        )
-        .bind(practice.as_str());
-        let row = self.row(statement).await?;
-        let row = row.ok_or_else(|| corrupt("name"))?;
-        Ok(Begun {
-            people: row.number("user_count")?,
-            departures: row.number("departures")?,
-            has_exported: row.number("exported")? > 0,
-        })
     }
 
     /// How far a practice's ledger has come: it moves with everything that happens.

@@ -17,12 +17,13 @@
 //! - [`undo`]: what a departure closed
 //! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`export`]: evidence as a file, page by page
-//! - [`admins`], [`identities`], [`cases`], [`inbox`], [`faces`], [`files`]: what the console asks
+//! - [`admins`], [`identities`], [`cases`], [`begun`], [`inbox`], [`faces`], [`files`]: what the console asks
 
 pub mod admins;
 pub mod alerts;
 pub mod attempts;
 pub mod ballast;
+pub mod begun;
 pub mod bell;
 mod book;
 mod bookmarks;
@@ -195,6 +196,7 @@ pub struct Store {
     /// The thread that writes to SQLite.
     writer: Arc<Writer>,
     bookmarks: Arc<bookmarks::Bookmarks>,
+    exports: Arc<begun::Exports>,
     tokens: Arc<KeptTokens>,
     doorbell: Arc<token_uses::Doorbell>,
     /// Whether the last change could not be written.
@@ -217,6 +219,7 @@ impl Store {
             the_line: Arc::default(),
             writer: Arc::default(),
             bookmarks: Arc::default(),
+            exports: Arc::default(),
             tokens: Arc::default(),
             doorbell: Arc::default(),
             is_in_trouble: Arc::default(),

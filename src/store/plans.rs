@@ -3,6 +3,7 @@
 
 use super::{
     Dialect, Store,
+    begun::HAS_BEGUN,
     case_ends::WITHOUT_DOORS,
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
@@ -74,6 +75,14 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
         (
             WITHOUT_DOORS.to_owned(),
             "departure_case_open (practice=? AND kind=?)",
+        ),
+        (
+            HAS_BEGUN.to_owned(),
+            "departure_case_open (practice=? AND kind=?)",
+        ),
+        (
+            HAS_BEGUN.to_owned(),
+            "departure_case_over (practice=? AND kind=? AND closed>?)",
         ),
         (HELD.to_owned(), "door_failing (practice=?"),
         (

@@ -1,5 +1,6 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
+mod begun;
 mod clocks;
 mod ends;
 mod office;
@@ -23,6 +24,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::{TestApp, person};
+use begun::the_first_steps_are_seen_as_soon_as_they_are_taken;
 use clocks::{
     a_card_is_opened_once_and_closed_by_whoever_is_first,
     a_departure_to_come_is_started_by_one_of_several_bridges,
@@ -90,6 +92,7 @@ suite!(
     a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
+    the_first_steps_are_seen_as_soon_as_they_are_taken,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,

@@ -20,6 +20,7 @@ use drawbridge::{
     store::{Search, Start, StoreError, claims::Claimable, doors::Lease},
 };
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -117,6 +118,7 @@ suite!(
     a_change_refused_in_the_middle_leaves_no_trace,
     nobody_is_told_it_was_written_when_the_disk_was_full,
     a_claim_is_held_by_one_worker,
+    a_claim_looks_no_further_back_than_it_is_told,
     an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
     the_same_database_is_not_a_restored_one,
@@ -379,7 +381,7 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
             let mut tx = store.begin(practice, now).await.unwrap();
             let owner = format!("worker-{worker}");
             let doors = tx
-                .claim_doors(&owner, ehr, 4, Claimable::All)
+                .claim_doors(&owner, ehr, 4, (Claimable::All, Timestamp::MIN))
                 .await
                 .unwrap();
             tx.commit().await.unwrap();
@@ -395,6 +397,21 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
     assert_eq!(claimed, 1);
 }
 
+async fn a_claim_looks_no_further_back_than_it_is_told(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let (ehr, since) = ("ehr".into(), app.clock.now());
+    let later = clock::after(since, Duration::from_millis(1));
+    app.clock.advance(Duration::from_secs(60));
+
+    let mut tx = app.begin().await;
+    let passed_over = tx.claim_doors("worker", &ehr, 4, (Claimable::All, later));
+    let passed_over = passed_over.await.unwrap();
+    let found = tx.claim_doors("worker", &ehr, 4, (Claimable::All, since));
+    let found = found.await.unwrap();
+
+    assert_eq!((passed_over.len(), found.len()), (0, 1));
+}
+
 async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &TestApp) {
     app.hire("nina", "Nurse").await;
     let person = app.person("nina").await;
@@ -405,7 +422,7 @@ async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &Test
         tokio::spawn(async move {
             let mut tx = store.begin(&practice, now).await?;
             let doors = tx
-                .claim_doors("worker", &"ehr".into(), 4, Claimable::All)
+                .claim_doors("worker", &"ehr".into(), 4, (Claimable::All, Timestamp::MIN))
                 .await?;
             tx.commit().await?;
             Ok::<_, StoreError>(doors)

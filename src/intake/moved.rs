@@ -91,6 +91,7 @@ impl Intake {
                 ));
             }
         }
+        tx.count_doors_set_aside().await?;
         let ended = tx.end_cases_without_doors().await?;
         if ended > 0 {
             told.push(format!(

@@ -3,23 +3,36 @@
 //! It ends once every door of it is green, or none as somebody says who answers for it. Where a newer case took
 //! doors over before that, it ends once nothing else is left of it, as superseded, and names the newer one.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{StoreError, WriteTx, database::Reads as _, statement::Statement};
 use crate::{
     clock,
-    door::Door,
+    door::{
+        Door,
+        aside::{Kind, SetAside},
+    },
     evidence::Entry,
     ids::{CaseId, PersonId},
 };
 
 /// Cases that are not over although they have no door left, each with the newest of the same person.
+/// Hiding the id has SQLite look through their cases, not through all.
 pub(super) const WITHOUT_DOORS: &str = "SELECT c.id AS id, c.person AS person, (
-        SELECT MAX(n.id) FROM departure_case n WHERE n.practice = c.practice AND n.person = c.person AND n.id > c.id
+        SELECT MAX(n.id || '') FROM departure_case n
+        WHERE n.practice = c.practice AND n.person = c.person AND n.id || '' > c.id
     ) AS newer
     FROM departure_case c
     WHERE c.practice = $1 AND c.kind IN ('leaver', 'mover') AND c.closed IS NULL AND NOT EXISTS (
         SELECT 1 FROM door d WHERE d.practice = c.practice AND d.person = c.person AND d.departure_case = c.id)";
+
+/// Doors that are set aside and not proved, of cases that were over and count none.
+pub(super) const UNCOUNTED: &str = "SELECT c.id AS id, c.closed AS closed, d.set_aside AS set_aside
+    FROM door d CROSS JOIN departure_case c
+    WHERE d.practice = $1 AND d.set_aside IS NOT NULL AND d.assurance NOT IN ('verified', 'attested')
+        AND c.practice = d.practice AND c.id = d.departure_case AND c.closed IS NOT NULL AND c.set_aside = 0";
 
 impl WriteTx {
     /// Ends the case of a door once every door of it is green, or none as somebody says who answers for
@@ -129,6 +142,36 @@ impl WriteTx {
             ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Counts what somebody set aside in cases that were over by it and count nothing: a bridge of before, while
+    /// bridges are exchanged one by one, closes a case and knows nothing of the count.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub async fn count_doors_set_aside(&mut self) -> Result<(), StoreError> {
+        let statement = Statement::new(UNCOUNTED).bind(self.practice().as_str());
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
+        for row in self.rows(statement).await? {
+            let aside: SetAside = row.json("set_aside")?;
+            // What was set aside after the case was over had been proved until then.
+            let was_none = aside.kind == Kind::NotApplicable
+                && clock::to_text(aside.signed) <= row.text("closed")?;
+            if was_none {
+                *counts.entry(row.text("id")?).or_default() += 1;
+            }
+        }
+        for (case, doors) in counts {
+            let counted = Statement::new(
+                "UPDATE departure_case SET set_aside = $1
+                 WHERE practice = $2 AND id = $3 AND closed IS NOT NULL AND set_aside = 0",
+            )
+            .bind(doors)
+            .bind(self.practice().as_str())
+            .bind(case);
+            self.later(counted);
+        }
+        Ok(())
     }
 
     fn record_superseded(&mut self, person: &PersonId, who: &str, case: &CaseId, newer: &CaseId) {

@@ -4,7 +4,7 @@
 use super::{
     Dialect, Store,
     begun::HAS_BEGUN,
-    case_ends::WITHOUT_DOORS,
+    case_ends::{UNCOUNTED, WITHOUT_DOORS},
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
     database::Reads as _,
@@ -76,6 +76,11 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
             WITHOUT_DOORS.to_owned(),
             "departure_case_open (practice=? AND kind=?)",
         ),
+        (
+            WITHOUT_DOORS.to_owned(),
+            "departure_case_person (practice=? AND person=?)",
+        ),
+        (UNCOUNTED.to_owned(), "door_set_aside (practice=?)"),
         (
             HAS_BEGUN.to_owned(),
             "departure_case_open (practice=? AND kind=?)",

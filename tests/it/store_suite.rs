@@ -35,6 +35,7 @@ use clocks::{
 use ends::{
     a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
     a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
+    what_an_older_bridge_did_not_count_as_set_aside_is_counted_at_the_next_start,
     what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
 };
 use office::{
@@ -91,6 +92,7 @@ suite!(
     a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
     what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
     a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
+    what_an_older_bridge_did_not_count_as_set_aside_is_counted_at_the_next_start,
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
     the_first_steps_are_seen_as_soon_as_they_are_taken,

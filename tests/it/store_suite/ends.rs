@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use drawbridge::{
+    clock::Clock as _,
+    door::aside::{Kind, SetAside},
     ids::{CaseId, PersonId},
-    intake::{moved::Stock, returns::Word},
+    intake::{aside, moved::Stock, returns::Word},
     store::cases::KeptCase,
 };
 use serde_json::Value;
@@ -32,6 +34,7 @@ fn is_down(app: &TestApp, system: &str) {
     app.system(system).fail_next(failures);
 }
 
+/// Has every system answer, and gives the doors the time to be proved.
 async fn all_are_back(app: &TestApp) {
     for system in SYSTEMS {
         app.system(system).state().failures.clear();
@@ -166,4 +169,59 @@ pub async fn a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_
         find(app, &second).await.closed.is_none(),
         "that one still waits for its doors"
     );
+}
+
+pub async fn what_an_older_bridge_did_not_count_as_set_aside_is_counted_at_the_next_start(
+    app: &TestApp,
+) {
+    app.hire("sam", "Nurse").await;
+    app.run_due().await;
+    let sam = app.person("sam").await;
+    let proved = leaves(app, &sam).await;
+    all_are_back(app).await;
+    let person = nina(app).await;
+    app.system("vpn").state().sees_canary = false;
+    let by_word = leaves(app, &person).await;
+    all_are_back(app).await;
+    set_aside(app, "nina", "vpn").await;
+    let counted = find(app, &by_word).await;
+    // Long after it was proved: it cannot be read any more, and somebody answers for it.
+    app.run_after(Duration::from_secs(7_200)).await;
+    set_aside(app, "sam", "vpn").await;
+    // A bridge of before knows nothing of the count, and leaves it as it is made.
+    let mut tx = app.begin().await;
+    tx.execute_for_tests("UPDATE departure_case SET set_aside = 0")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+
+    let uncounted = find(app, &by_word).await;
+    app.intake
+        .take_stock(&app.caller(), &Stock::default())
+        .await
+        .unwrap();
+
+    assert!(counted.closed.is_some() && counted.has_aside);
+    assert!(uncounted.proved().is_some(), "that is not so");
+    assert_eq!(find(app, &by_word).await, counted);
+    let proved = find(app, &proved).await;
+    assert!(
+        proved.proved().is_some(),
+        "what was set aside later was proved until then: {proved:?}"
+    );
+}
+
+/// Has somebody say that a door is none.
+async fn set_aside(app: &TestApp, user_name: &str, system: &str) {
+    let door = app.door(user_name, system).await;
+    let aside = SetAside {
+        kind: Kind::NotApplicable,
+        reason: "nobody ever had one".to_owned(),
+        signed_by: "Dr. Weiss".to_owned(),
+        signed: app.clock.now(),
+        until: None,
+    };
+    let wish = (door.generation, aside);
+    let done = aside::put_aside(&app.store, &app.caller(), &door.id, wish).await;
+    assert_eq!(done.unwrap(), Ok(()));
 }

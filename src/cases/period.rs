@@ -24,6 +24,8 @@ pub enum Outcome {
     Overdue,
     /// Undone: it was the wrong person.
     Undone,
+    /// Over because a newer case took over what was left of it.
+    Superseded,
 }
 
 impl Outcome {
@@ -31,6 +33,7 @@ impl Outcome {
     pub fn of(kept: &KeptCase, now: Timestamp) -> Self {
         match kept.closed {
             Some(_) if kept.is_undone => Self::Undone,
+            Some(_) if kept.gave_way_to().is_some() => Self::Superseded,
             Some(closed) if closed <= kept.case.deadline => Self::InTime,
             Some(_) => Self::Late,
             None if kept.case.deadline >= now => Self::UnderWay,
@@ -78,6 +81,8 @@ pub struct Review {
     pub open: usize,
     /// How many were undone: they are none.
     pub undone: usize,
+    /// How many a newer case took over before every door was proved.
+    pub superseded: usize,
     /// How long half of those took at most of which every door was proved.
     pub median: Option<Duration>,
     /// How long 95 of 100 took, at most.
@@ -124,6 +129,7 @@ pub fn review(cases: &[KeptCase], doors: &[Door], now: Timestamp) -> Review {
         late: count(&[Outcome::Late]),
         open: count(&[Outcome::UnderWay, Outcome::Overdue]),
         undone: count(&[Outcome::Undone]),
+        superseded: count(&[Outcome::Superseded]),
         median: share_of(&took, 50),
         most: share_of(&took, 95),
         without_end: departures
@@ -185,6 +191,7 @@ mod tests {
             closed: closed.map(at),
             is_undone: false,
             has_aside: false,
+            superseded_by: None,
         }
     }
 
@@ -229,12 +236,25 @@ mod tests {
             is_undone: true,
             ..case("leaver", None)
         };
-        let cases = [undone, by_word, undone_and_open, case("leaver", Some(40))];
+        let superseded = KeptCase {
+            superseded_by: Some("c2".into()),
+            ..case("leaver", Some(3))
+        };
+        let cases = [
+            undone,
+            by_word,
+            undone_and_open,
+            superseded,
+            case("leaver", Some(40)),
+        ];
 
         let review = review(&cases, &[], at(50));
 
         assert_eq!(review.median, Some(Duration::from_secs(40 * 60)));
-        assert_eq!((review.departures, review.undone), (4, 1));
+        assert_eq!(
+            (review.departures, review.undone, review.superseded),
+            (5, 1, 1)
+        );
         assert_eq!((review.in_time, review.open), (2, 1));
     }
 

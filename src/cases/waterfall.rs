@@ -277,6 +277,7 @@ mod tests {
             closed: None,
             is_undone: false,
             has_aside: false,
+            superseded_by: None,
         }
     }
 

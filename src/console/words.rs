@@ -268,6 +268,11 @@ pub(super) fn tell(record: &Value) -> Told {
                 format!("Case closed: {aside} set aside, every other door proved"),
             ),
         },
+        "case.superseded" => (
+            "return",
+            "idle",
+            "Case over: a newer one took over what was left of it".to_owned(),
+        ),
         "door.wanted" => (
             "door",
             "busy",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use drawbridge_sdk::{FailureClass, Way};
 use serde_json::{Map, json};
 
-use super::{brake, desk::Desk, returns, undo};
+use super::{brake, desk::Desk, returns, superseded, undo};
 use crate::{
     door::{Door, Failure, Opening, Wanted},
     evidence::Entry,
@@ -125,8 +125,10 @@ pub(super) async fn plan_known(
     } else {
         Vec::new()
     };
+    let belonged = superseded::belongings(&doors, tx.now());
     let (moved, mut wished) =
         make_wishes(tx, desk, person, change, is_departure, doors, &plan.wishes);
+    superseded::give_way(tx, person, &belonged, &wished).await?;
     if let Some(until) = held_until {
         for door in &mut wished {
             door.hold_back(until, brake::says(until));

@@ -4,6 +4,7 @@
 //! - `users`, `groups`: a change of a resource, and what it means for people
 //! - [`doors`]: what a plan means for the doors of one person
 //! - [`returns`]: a departure sticks until somebody lets the person in again
+//! - `superseded`: cases that lose doors to a newer one
 //! - `tell`: who is told of it
 //! - `brake`: a wave of people who lose doors waits for a look
 //! - [`aside`]: doors that a person sets aside, and who sees to a door
@@ -27,6 +28,7 @@ pub mod later;
 pub mod moved;
 pub mod returns;
 pub mod snooze;
+mod superseded;
 mod tell;
 pub mod tokens;
 pub mod undo;

@@ -91,6 +91,13 @@ impl Intake {
                 ));
             }
         }
+        tx.count_doors_set_aside().await?;
+        let ended = tx.end_cases_without_doors().await?;
+        if ended > 0 {
+            told.push(format!(
+                "{ended} cases without a door are over: newer ones took over what was left of them"
+            ));
+        }
         tx.commit().await?;
         self.wake.notify_one();
         Ok(told)

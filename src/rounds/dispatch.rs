@@ -1,6 +1,7 @@
 //! Who works on what, and when.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -194,14 +195,7 @@ impl Rounds {
         self.follow_the_clock().await?;
         self.probe_unreachable_systems(running);
         let systems: Vec<&Arc<System>> = match look {
-            Look::Everywhere => {
-                let due = self.store.find_due_systems(self.clock.now()).await?;
-                let system = |(practice, name)| self.systems.get(practice, name);
-                due.iter()
-                    .map(|(practice, name)| (practice, name))
-                    .filter_map(system)
-                    .collect()
-            }
+            Look::Everywhere => self.look_everywhere().await?,
             Look::WhereSomethingWaits => {
                 let systems = self.systems.iter();
                 systems.filter(|system| system.is_backlogged()).collect()
@@ -225,6 +219,23 @@ impl Rounds {
             }
         }
         Ok(())
+    }
+
+    /// Systems in which something is due, most urgent first.
+    async fn look_everywhere(&self) -> Result<Vec<&Arc<System>>, StoreError> {
+        let now = self.clock.now();
+        let due = self.store.find_due_systems(now).await?;
+        let first: HashMap<_, _> = due
+            .iter()
+            .map(|(practice, name, first)| ((practice, name), *first))
+            .collect();
+        for system in self.systems.iter() {
+            // Where nothing is due, whatever will be is due from now on.
+            let first = first.get(&(&system.practice, &system.name));
+            system.note_first_due(first.copied().unwrap_or(now));
+        }
+        let system = |(practice, name, _): &(_, _, _)| self.systems.get(practice, name);
+        Ok(due.iter().filter_map(system).collect())
     }
 
     /// When somebody has set the clock, what waits for a time goes with it: what was sent may land for
@@ -297,7 +308,7 @@ impl Rounds {
         // Before looking: what is noted from now on is looked for again.
         system.note_backlog(false);
         let doors = tx
-            .claim_doors(&self.owner, &system.name, most, which)
+            .claim_doors(&self.owner, &system.name, most, (which, system.due_since()))
             .await?;
         failpoint::pass(Point::AfterClaim);
         if doors.len() == most as usize {

@@ -14,7 +14,14 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::breaker::Breaker;
-use crate::ids::{PracticeName, SystemName};
+use crate::{
+    clock,
+    ids::{PracticeName, SystemName},
+};
+
+/// How much earlier than what was found first something may come to light that is due: a wish is as old as
+/// its transaction, and other bridges' clocks are not quite this one's.
+const UNSEEN: Duration = Duration::from_secs(60);
 
 /// One configured target, ready to be called.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub struct System {
     places: Arc<Semaphore>,
     /// Whether something may be due that waits for a place, as far as this bridge knows.
     is_backlogged: AtomicBool,
+    /// Since when something may be due, as far as this bridge knows: see [`System::note_first_due`].
+    due_since: Mutex<Timestamp>,
     breaker: Mutex<Breaker>,
     /// When its certificate ends, as far as this bridge has written it down.
     certificate: Mutex<Option<Timestamp>>,
@@ -89,6 +98,7 @@ impl System {
             connector: Handle(connector),
             places: Arc::new(Semaphore::new(options.concurrency.max(1))),
             is_backlogged: AtomicBool::default(),
+            due_since: Mutex::new(Timestamp::MIN),
             breaker: Mutex::new(Breaker::default()),
             certificate: Mutex::default(),
         }
@@ -129,6 +139,24 @@ impl System {
     pub(super) fn keep_certificate(&self, ends: Timestamp) {
         let kept = self.certificate.lock();
         *kept.unwrap_or_else(PoisonError::into_inner) = Some(ends);
+    }
+
+    /// Since when something may be due here.
+    pub(super) fn due_since(&self) -> Timestamp {
+        *self
+            .due_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in since when something is due, at a look at everything there is. Only spares looking further
+    /// back: what is due since earlier after all, because its lease has ended, is found at the next look.
+    pub(super) fn note_first_due(&self, first: Timestamp) {
+        let mut due_since = self
+            .due_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *due_since = clock::before(first, UNSEEN);
     }
 
     pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {

@@ -310,10 +310,11 @@ async fn look(
     };
     let word = match (kept.is_undone, kept.closed) {
         (true, _) => "undone",
+        (false, Some(_)) if kept.gave_way_to().is_some() => "superseded",
         (false, Some(_)) => "closed",
         (false, None) => "started",
     };
-    Ok(Json(json!({
+    let mut answer = json!({
         "id": case,
         "state": word,
         "person": kept.case.person,
@@ -321,7 +322,11 @@ async fn look(
         "deadline": clock::to_text(kept.case.deadline),
         "doors": own().count(),
         "proved": own().filter(|door| door.is_green(now)).count(),
-    })))
+    });
+    if let Some(newer) = kept.gave_way_to() {
+        answer["superseded_by"] = json!(newer);
+    }
+    Ok(Json(answer))
 }
 
 async fn cancel(

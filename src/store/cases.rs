@@ -24,7 +24,7 @@ const KINDS: [&str; 3] = ["joiner", "mover", "leaver"];
 /// What is read of a case, in a query of `departure_case`.
 macro_rules! case_columns {
     () => {
-        "id, person, kind, ended, confirmed, learned, deadline, closed, set_aside,
+        "id, person, kind, ended, confirmed, learned, deadline, closed, set_aside, superseded_by,
          CASE WHEN EXISTS (
              SELECT 1 FROM departure_closed u WHERE u.practice = departure_case.practice
                  AND u.departure_case = departure_case.id AND u.undone IS NOT NULL) THEN 1 ELSE 0 END AS is_undone"
@@ -46,12 +46,21 @@ pub struct KeptCase {
     pub is_undone: bool,
     /// Whether it was over although some door of it was not proved: somebody said that it is none.
     pub has_aside: bool,
+    /// The newer case that took doors over before they were as they should be.
+    pub superseded_by: Option<CaseId>,
 }
 
 impl KeptCase {
     /// When its last door was proved; `None` while one is not, and where it was over without that.
     pub fn proved(&self) -> Option<Timestamp> {
-        self.closed.filter(|_| !self.is_undone && !self.has_aside)
+        let is_whole = !self.is_undone && !self.has_aside && self.superseded_by.is_none();
+        self.closed.filter(|_| is_whole)
+    }
+
+    /// The newer case, where this one is over because that took over what was left of it.
+    pub fn gave_way_to(&self) -> Option<&CaseId> {
+        let newer = self.superseded_by.as_ref();
+        newer.filter(|_| self.closed.is_some() && !self.is_undone)
     }
 }
 
@@ -95,19 +104,9 @@ fn case_of(row: &Row) -> Result<KeptCase, StoreError> {
         confirmed: row.maybe_time("confirmed")?,
         closed: row.maybe_time("closed")?,
         has_aside: row.number("set_aside")? > 0,
+        superseded_by: row.maybe_text("superseded_by")?.map(Into::into),
         is_undone: row.flag("is_undone")?,
     })
-}
-
-/// What a practice has come to so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Begun {
-    /// Users that were pushed and are there.
-    pub people: i64,
-    /// Departures, over or not.
-    pub departures: i64,
-    /// Whether somebody's records were taken away as a file.
-    pub has_exported: bool,
 }
 
 /// The latest departure of somebody. Hiding the order has SQLite look through their cases, not through all.
@@ -185,7 +184,8 @@ impl Store {
             "SELECT ",
             case_columns!(),
             " FROM departure_case
-             WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL AND set_aside = 0 AND NOT EXISTS (
+             WHERE practice = $1 AND kind = 'leaver' AND closed IS NOT NULL AND set_aside = 0
+             AND superseded_by IS NULL AND NOT EXISTS (
                  SELECT 1 FROM departure_closed u WHERE u.practice = departure_case.practice
                      AND u.departure_case = departure_case.id AND u.undone IS NOT NULL)
              ORDER BY closed DESC LIMIT 1"
@@ -407,29 +407,6 @@ impl Store {
                 })
             })
             .collect()
-    }
-
-    /// What a practice has come to so far.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn find_begun(&self, practice: &PracticeName) -> Result<Begun, StoreError> {
-        // Whoever exported something did so lately, or has come far beyond the first steps.
-        let statement = Statement::new(
-            r#"SELECT user_count,
-                 (SELECT COUNT(*) FROM departure_case WHERE practice = $1 AND kind = 'leaver') AS departures,
-                 (SELECT COUNT(*) FROM evidence WHERE practice = $1 AND sequence > ledger_sequence - 10000
-                     AND text LIKE '%"evidence.exported"%') AS exported
-             FROM practice WHERE name = $1"#,
-        )
-        .bind(practice.as_str());
-        let row = self.row(statement).await?;
-        let row = row.ok_or_else(|| corrupt("name"))?;
-        Ok(Begun {
-            people: row.number("user_count")?,
-            departures: row.number("departures")?,
-            has_exported: row.number("exported")? > 0,
-        })
     }
 
     /// How far a practice's ledger has come: it moves with everything that happens.

@@ -77,14 +77,15 @@ pub(super) fn claim(dialect: Dialect, which: &str) -> String {
 }
 
 impl Store {
-    /// Systems with work that is due and not being done, most urgent first, and how much of it.
+    /// Systems with work that is due and not being done, most urgent first, each with the time since which
+    /// something of it is due.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn find_due_systems(
         &self,
         now: Timestamp,
-    ) -> Result<Vec<(PracticeName, SystemName)>, StoreError> {
+    ) -> Result<Vec<(PracticeName, SystemName, Timestamp)>, StoreError> {
         let sql = format!(
             // Gathered first: SQLite would otherwise walk through every door to have them in groups.
             "WITH due AS MATERIALIZED (
@@ -96,7 +97,10 @@ impl Store {
         let statement = Statement::new(sql).bind(clock::to_text(now));
         let rows = self.rows(statement).await?;
         rows.iter()
-            .map(|row| Ok((row.text("practice")?.into(), row.text("system")?.into())))
+            .map(|row| {
+                let system = (row.text("practice")?.into(), row.text("system")?.into());
+                Ok((system.0, system.1, row.time("first")?))
+            })
             .collect()
     }
 
@@ -166,7 +170,10 @@ impl Store {
 }
 
 impl WriteTx {
-    /// Claims up to `most` due doors of one system: their fence is raised, and a lease set.
+    /// Claims up to `most` doors of one system that are due since then: their fence is raised, and a lease set.
+    ///
+    /// Doors of all systems lie in one order, by when they are due. Whatever waits for another system since
+    /// before `since` is not even passed by: a system that is down may have tens of thousands.
     ///
     /// Closes come first. An open waits until each of the person's closes was tried once, and after a
     /// restore until somebody signs.
@@ -178,17 +185,19 @@ impl WriteTx {
         owner: &str,
         system: &SystemName,
         most: u32,
-        which: Claimable,
+        (which, since): (Claimable, Timestamp),
     ) -> Result<Vec<Door>, StoreError> {
         let is_unreachable = which == Claimable::FirstTries;
-        let closes = if is_unreachable { FIRST_TRIES } else { CLOSES };
-        let mut doors = self
-            .claim_where(closes, owner, system, most, is_unreachable)
-            .await?;
+        let (closes, bound) = if is_unreachable {
+            (FIRST_TRIES, clock::before(self.now(), LONG_WAIT))
+        } else {
+            (CLOSES, since)
+        };
+        let mut doors = self.claim_where(closes, owner, system, most, bound).await?;
         let left = most.saturating_sub(u32::try_from(doors.len()).unwrap_or(u32::MAX));
         if left > 0 && which == Claimable::All {
             doors.extend(
-                self.claim_where(&opens(), owner, system, left, false)
+                self.claim_where(&opens(), owner, system, left, since)
                     .await?,
             );
         }
@@ -201,22 +210,16 @@ impl WriteTx {
         owner: &str,
         system: &SystemName,
         most: u32,
-        is_unreachable: bool,
+        bound: Timestamp,
     ) -> Result<Vec<Door>, StoreError> {
         let sql = claim(self.dialect(), which);
-        let waited_since = if is_unreachable {
-            let since = self.now().checked_sub(LONG_WAIT);
-            clock::to_text(since.unwrap_or(Timestamp::MIN))
-        } else {
-            String::new()
-        };
         let statement = Statement::new(sql)
             .bind(owner)
             .bind(self.practice().as_str())
             .bind(system.as_str())
             .bind(clock::to_text(self.now()))
             .bind(i64::from(most))
-            .bind(waited_since);
+            .bind(clock::to_text(bound));
         self.rows(statement).await?.iter().map(door_of).collect()
     }
 

@@ -198,6 +198,7 @@ impl Dialect {
             ),
             ("alert news", include_str!("migrations/alert_news.sql")),
             ("certificates", include_str!("migrations/certificates.sql")),
+            ("superseded", include_str!("migrations/superseded.sql")),
         ];
         (1..)
             .zip(steps)

@@ -5,7 +5,7 @@
 //! - [`resources`], [`search`], `lower`, `bookmarks`: SCIM Users and Groups, and finding them
 //! - [`persons`]: people and the identifiers they bore
 //! - [`doors`], [`claims`], [`attempts`]: doors, who works on them, and the calls made
-//! - [`records`], [`returns`]: the ledger, cases, and returns that wait
+//! - [`records`], `case_ends`, [`returns`]: the ledger, cases and how they end, and returns that wait
 //! - [`moves`]: what moved since the last start: systems, and the database itself
 //! - [`second_ledger`], [`outage`], [`ballast`]: what goes on while the database cannot be written
 //! - `waves`: how many people lose doors
@@ -18,16 +18,18 @@
 //! - [`cards`]: doors that a person may shut beside the bridge
 //! - [`export`]: evidence as a file, page by page
 //! - `leavers`: admins who leave the practice, and what of theirs is over then
-//! - [`admins`], [`identities`], [`cases`], [`inbox`], [`faces`], [`files`]: what the console asks
+//! - [`admins`], [`identities`], [`cases`], [`begun`], [`inbox`], [`faces`], [`files`]: what the console asks
 
 pub mod admins;
 pub mod alerts;
 pub mod attempts;
 pub mod ballast;
+pub mod begun;
 pub mod bell;
 mod book;
 mod bookmarks;
 pub mod cards;
+mod case_ends;
 pub mod cases;
 mod certificates;
 pub mod claims;
@@ -199,6 +201,7 @@ pub struct Store {
     /// The thread that writes to SQLite.
     writer: Arc<Writer>,
     bookmarks: Arc<bookmarks::Bookmarks>,
+    exports: Arc<begun::Exports>,
     tokens: Arc<KeptTokens>,
     doorbell: Arc<token_uses::Doorbell>,
     /// Whether the last change could not be written.
@@ -221,6 +224,7 @@ impl Store {
             the_line: Arc::default(),
             writer: Arc::default(),
             bookmarks: Arc::default(),
+            exports: Arc::default(),
             tokens: Arc::default(),
             doorbell: Arc::default(),
             is_in_trouble: Arc::default(),

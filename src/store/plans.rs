@@ -3,6 +3,8 @@
 
 use super::{
     Dialect, Store,
+    begun::HAS_BEGUN,
+    case_ends::{UNCOUNTED, WITHOUT_DOORS},
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
     claims::{CLOSES, claim, opens},
     counted::{of_nobody, of_people},
@@ -72,6 +74,23 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
         ),
         (WATCHED.to_owned(), "door_2 (practice=? AND person=?)"),
         (WATCHED.to_owned(), "door_due (next_try<?)"),
+        (
+            WITHOUT_DOORS.to_owned(),
+            "departure_case_open (practice=? AND kind=?)",
+        ),
+        (
+            WITHOUT_DOORS.to_owned(),
+            "departure_case_person (practice=? AND person=?)",
+        ),
+        (UNCOUNTED.to_owned(), "door_set_aside (practice=?)"),
+        (
+            HAS_BEGUN.to_owned(),
+            "departure_case_open (practice=? AND kind=?)",
+        ),
+        (
+            HAS_BEGUN.to_owned(),
+            "departure_case_over (practice=? AND kind=? AND closed>?)",
+        ),
         (HELD.to_owned(), "door_failing (practice=?"),
         (
             FAILING_INTO.to_owned(),

@@ -47,6 +47,7 @@ mod operating;
 #[cfg(feature = "real-systems")]
 mod postgres_faults;
 mod returns;
+mod rounds_claims;
 mod rounds_closing;
 mod rounds_failures;
 mod rounds_late;

@@ -1,6 +1,8 @@
 //! The storage suite: the same promises on SQLite and PostgreSQL.
 
+mod begun;
 mod clocks;
+mod ends;
 mod office;
 mod search;
 mod together;
@@ -18,15 +20,23 @@ use drawbridge::{
     store::{Search, Start, StoreError, claims::Claimable, doors::Lease},
 };
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::support::{TestApp, person};
+use begun::the_first_steps_are_seen_as_soon_as_they_are_taken;
 use clocks::{
     a_card_is_opened_once_and_closed_by_whoever_is_first,
     a_departure_to_come_is_started_by_one_of_several_bridges,
     an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge,
     what_a_departure_closed_is_kept_and_undone_once,
+};
+use ends::{
+    a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
+    a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
+    what_an_older_bridge_did_not_count_as_set_aside_is_counted_at_the_next_start,
+    what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
 };
 use office::{
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
@@ -80,8 +90,13 @@ suite!(
     a_departure_to_come_is_started_by_one_of_several_bridges,
     a_card_is_opened_once_and_closed_by_whoever_is_first,
     what_a_departure_closed_is_kept_and_undone_once,
+    a_case_whose_doors_went_to_a_newer_one_ends_and_names_it,
+    what_is_left_of_a_case_is_still_waited_for_before_it_gives_way,
+    a_case_that_an_earlier_version_left_without_doors_ends_at_the_next_start,
+    what_an_older_bridge_did_not_count_as_set_aside_is_counted_at_the_next_start,
     a_link_is_used_once_and_a_session_is_found_until_it_ends,
     a_practice_revokes_its_own_tokens_only,
+    the_first_steps_are_seen_as_soon_as_they_are_taken,
     a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender,
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,
@@ -108,6 +123,7 @@ suite!(
     a_change_refused_in_the_middle_leaves_no_trace,
     nobody_is_told_it_was_written_when_the_disk_was_full,
     a_claim_is_held_by_one_worker,
+    a_claim_looks_no_further_back_than_it_is_told,
     an_event_is_taken_up_by_one_bridge_and_told_until_it_is_taken_out,
     a_claim_never_slips_between_a_wish_and_what_it_was_made_from,
     the_same_database_is_not_a_restored_one,
@@ -432,7 +448,7 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
             let mut tx = store.begin(practice, now).await.unwrap();
             let owner = format!("worker-{worker}");
             let doors = tx
-                .claim_doors(&owner, ehr, 4, Claimable::All)
+                .claim_doors(&owner, ehr, 4, (Claimable::All, Timestamp::MIN))
                 .await
                 .unwrap();
             tx.commit().await.unwrap();
@@ -448,6 +464,21 @@ async fn a_claim_is_held_by_one_worker(app: &TestApp) {
     assert_eq!(claimed, 1);
 }
 
+async fn a_claim_looks_no_further_back_than_it_is_told(app: &TestApp) {
+    app.hire("nina", "Nurse").await;
+    let (ehr, since) = ("ehr".into(), app.clock.now());
+    let later = clock::after(since, Duration::from_millis(1));
+    app.clock.advance(Duration::from_secs(60));
+
+    let mut tx = app.begin().await;
+    let passed_over = tx.claim_doors("worker", &ehr, 4, (Claimable::All, later));
+    let passed_over = passed_over.await.unwrap();
+    let found = tx.claim_doors("worker", &ehr, 4, (Claimable::All, since));
+    let found = found.await.unwrap();
+
+    assert_eq!((passed_over.len(), found.len()), (0, 1));
+}
+
 async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &TestApp) {
     app.hire("nina", "Nurse").await;
     let person = app.person("nina").await;
@@ -458,7 +489,7 @@ async fn a_claim_never_slips_between_a_wish_and_what_it_was_made_from(app: &Test
         tokio::spawn(async move {
             let mut tx = store.begin(&practice, now).await?;
             let doors = tx
-                .claim_doors("worker", &"ehr".into(), 4, Claimable::All)
+                .claim_doors("worker", &"ehr".into(), 4, (Claimable::All, Timestamp::MIN))
                 .await?;
             tx.commit().await?;
             Ok::<_, StoreError>(doors)

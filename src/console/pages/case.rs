@@ -51,6 +51,8 @@ struct CasePage {
     is_departure: bool,
     may_undo: bool,
     is_undone: bool,
+    /// The case that took over what was left of this one; empty while none did.
+    newer: String,
     has_ended: bool,
     ended_typed: String,
     confirmed_typed: String,
@@ -96,6 +98,9 @@ fn steps(
         step("First close sent", first, "not yet"),
         match (kept.is_undone, kept.closed) {
             (true, _) => step("Last door proved", None, "it was undone"),
+            (false, Some(_)) if kept.gave_way_to().is_some() => {
+                step("Last door proved", None, "a newer case took doors over")
+            }
             (false, Some(_)) => step("Last door proved", last, "none was: it rests on a word"),
             (false, None) => step("Last door proved", last, "not yet"),
         },
@@ -185,6 +190,9 @@ pub(in super::super) async fn show(
         may_undo: closed.as_ref().is_some_and(|closed| !closed.is_undone)
             && visit.may(Action::DecideReturns),
         is_undone: closed.is_some_and(|closed| closed.is_undone),
+        newer: kept
+            .gave_way_to()
+            .map_or_else(String::new, ToString::to_string),
         has_ended: kept.ended.is_some(),
         ended_typed: typed(kept.ended).unwrap_or_default(),
         confirmed_typed: typed(kept.confirmed).unwrap_or_default(),

@@ -134,6 +134,7 @@ pub(super) const fn outcome(outcome: Outcome) -> (&'static str, &'static str, &'
         Outcome::UnderWay => ("clock", "under way", "busy"),
         Outcome::Overdue => ("alert", "not over", "bad"),
         Outcome::Undone => ("return", "undone", "idle"),
+        Outcome::Superseded => ("return", "taken over", "idle"),
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::{
     frame::{Frame, ok},
     trouble::{Answer, Happened},
 };
-use crate::{policy::office::Action, store::cases::Begun};
+use crate::{policy::office::Action, store::begun::Begun};
 
 /// One step.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ async fn steps(visit: &Visit) -> Result<Vec<Step>, Happened> {
             )
         },
         step(
-            begun.departures > 0,
+            begun.has_departure,
             "A departure was tried",
             "Have a test person leave: disable them in the identity provider, or close every door of theirs by name."
                 .to_owned(),

@@ -682,8 +682,8 @@ pub async fn the_first_the_latest_and_the_refused_request_with_a_token_are_kept(
         "never later"
     );
     assert_eq!(
-        (begun.people, begun.departures, begun.has_exported),
-        (0, 0, false)
+        (begun.people, begun.has_departure, begun.has_exported),
+        (0, false, false)
     );
 }
 

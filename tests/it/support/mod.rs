@@ -309,7 +309,12 @@ impl TestApp {
     pub async fn claim(&self, system: &str) -> Vec<Door> {
         let mut tx = self.begin().await;
         let doors = tx
-            .claim_doors("worker", &system.into(), 8, Claimable::All)
+            .claim_doors(
+                "worker",
+                &system.into(),
+                8,
+                (Claimable::All, jiff::Timestamp::MIN),
+            )
             .await;
         tx.commit().await.expect("a claim");
         doors.expect("a claim")

@@ -24,7 +24,7 @@ pub enum Outcome {
     Overdue,
     /// Undone: it was the wrong person.
     Undone,
-    /// Over because a newer case took over what was left of it.
+    /// Over by its deadline because a newer case took over what was left of it.
     Superseded,
 }
 
@@ -33,9 +33,9 @@ impl Outcome {
     pub fn of(kept: &KeptCase, now: Timestamp) -> Self {
         match kept.closed {
             Some(_) if kept.is_undone => Self::Undone,
+            Some(closed) if closed > kept.case.deadline => Self::Late,
             Some(_) if kept.gave_way_to().is_some() => Self::Superseded,
-            Some(closed) if closed <= kept.case.deadline => Self::InTime,
-            Some(_) => Self::Late,
+            Some(_) => Self::InTime,
             None if kept.case.deadline >= now => Self::UnderWay,
             None => Self::Overdue,
         }
@@ -81,7 +81,7 @@ pub struct Review {
     pub open: usize,
     /// How many were undone: they are none.
     pub undone: usize,
-    /// How many a newer case took over before every door was proved.
+    /// How many a newer case took over before every door was proved, and before their deadline.
     pub superseded: usize,
     /// How long half of those took at most of which every door was proved.
     pub median: Option<Duration>,
@@ -236,15 +236,16 @@ mod tests {
             is_undone: true,
             ..case("leaver", None)
         };
-        let superseded = KeptCase {
+        let superseded = |closed| KeptCase {
             superseded_by: Some("c2".into()),
-            ..case("leaver", Some(3))
+            ..case("leaver", Some(closed))
         };
         let cases = [
             undone,
             by_word,
             undone_and_open,
-            superseded,
+            superseded(3),
+            superseded(61),
             case("leaver", Some(40)),
         ];
 
@@ -253,9 +254,9 @@ mod tests {
         assert_eq!(review.median, Some(Duration::from_secs(40 * 60)));
         assert_eq!(
             (review.departures, review.undone, review.superseded),
-            (5, 1, 1)
+            (6, 1, 1)
         );
-        assert_eq!((review.in_time, review.open), (2, 1));
+        assert_eq!((review.in_time, review.late, review.open), (2, 1, 1));
     }
 
     #[test]

@@ -59,10 +59,9 @@ impl Sign {
         let signer = signer(&settings)
             .map_err(CliError::Configuration)?
             .ok_or_else(|| CliError::Configuration(NO_KEY.to_owned()))?;
-        let (at, head) = (
-            SystemClock.now(),
-            store.find_ledger_head(&practice.name).await?,
-        );
+        let head = store.find_ledger_head(&practice.name).await?;
+        // Afterwards: no file that was made before it has a later time.
+        let at = SystemClock.now();
         if head.0 == 0 {
             return Err(CliError::Problem(format!(
                 "the chain of `{}` has no record yet: there is nothing to sign",
@@ -143,7 +142,8 @@ impl Held {
         } = self;
         if self.covers {
             format!(
-                "records 1 to {records} are those of {at}: checkpoint signed with the key {key}"
+                "records 1 to {records} are those that the key {key} signed, as of {at} by its own word: that it is so old \
+                 only shows who has kept the checkpoint since"
             )
         } else {
             format!("the checkpoint of {at} was made after this file and says nothing of it")

@@ -154,13 +154,16 @@ pub enum Contradicted {
     Practice(String),
     /// The file was made later and has fewer records.
     #[error(
-        "the chain had {then} records at {at}, and this later file has {now}: its end was cut off"
+        "the chain had {then} records at {at}, and this file of {exported} has {now}: its end was cut off, or one of \
+         the two clocks was wrong"
     )]
     CutOff {
         /// When it had more.
         at: String,
         /// How many it had.
         then: i64,
+        /// When the file was made.
+        exported: String,
         /// How many it has.
         now: usize,
     },
@@ -192,6 +195,7 @@ impl Checkpoint {
         Err(Contradicted::CutOff {
             at: self.at.clone(),
             then: self.records,
+            exported: proof.exported.clone(),
             now: proof.links,
         })
     }

@@ -18,7 +18,6 @@ use crate::{
 pub(super) struct Belonging {
     case: CaseId,
     door: DoorId,
-    is_shut: bool,
     is_done: bool,
 }
 
@@ -28,7 +27,6 @@ pub(super) fn belongings(doors: &[Door], now: Timestamp) -> Vec<Belonging> {
         Some(Belonging {
             case: door.case.clone()?,
             door: door.id.clone(),
-            is_shut: door.wanted.is_closed(),
             is_done: door.is_done(now),
         })
     };
@@ -36,9 +34,6 @@ pub(super) fn belongings(doors: &[Door], now: Timestamp) -> Vec<Belonging> {
 }
 
 /// Which cases wait for a door that goes over, and whether nothing else is left of each.
-///
-/// A case without a door to shut is no departure: nobody is told of it, and it is left as it is. Each
-/// departure of somebody who never came to work would have to write a page more.
 fn losers<'a>(before: &'a [Belonging], taken: &BTreeSet<&DoorId>) -> Vec<(&'a CaseId, bool)> {
     let waits_for = |one: &&Belonging| taken.contains(&one.door) && !one.is_done;
     let cases: BTreeSet<&CaseId> = before
@@ -48,11 +43,10 @@ fn losers<'a>(before: &'a [Belonging], taken: &BTreeSet<&DoorId>) -> Vec<(&'a Ca
         .collect();
     cases
         .into_iter()
-        .filter_map(|case| {
+        .map(|case| {
             let mut own = before.iter().filter(|one| one.case == *case);
-            let closes = own.clone().any(|one| one.is_shut);
             let is_over = own.all(|one| taken.contains(&one.door) || one.is_done);
-            closes.then_some((case, is_over))
+            (case, is_over)
         })
         .collect()
 }
@@ -79,11 +73,10 @@ pub(super) async fn give_way(
 mod tests {
     use super::*;
 
-    fn door(case: &str, door: &str, is_shut: bool, is_done: bool) -> Belonging {
+    fn door(case: &str, door: &str, is_done: bool) -> Belonging {
         Belonging {
             case: case.into(),
             door: door.into(),
-            is_shut,
             is_done,
         }
     }
@@ -99,9 +92,9 @@ mod tests {
     #[test]
     fn a_case_is_over_once_nothing_is_left_of_it_but_what_went_over() {
         let before = [
-            door("left", "ehr", true, false),
-            door("left", "mail", true, true),
-            door("left", "vpn", true, false),
+            door("left", "ehr", false),
+            door("left", "mail", true),
+            door("left", "vpn", false),
         ];
 
         assert_eq!(lose(&before, &["ehr", "vpn"]), [("left".to_owned(), true)]);
@@ -113,14 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn a_case_with_nothing_to_shut_is_left_as_it_is() {
-        let joined = [door("joined", "ehr", false, false)];
-        let forwards = [
-            door("left", "ehr", true, true),
-            door("left", "forward", false, false),
-        ];
+    fn a_forward_is_waited_for_as_a_door_to_shut_is() {
+        let before = [door("left", "ehr", true), door("left", "forward", false)];
 
-        assert!(lose(&joined, &["ehr"]).is_empty());
-        assert_eq!(lose(&forwards, &["forward"]), [("left".to_owned(), true)]);
+        assert_eq!(lose(&before, &["forward"]), [("left".to_owned(), true)]);
     }
 }

@@ -18,10 +18,10 @@ use crate::{
     ids::{CaseId, PersonId},
 };
 
-/// Cases that are not over although they have no door left, each with the newest of the same person.
+/// Cases that are not over although they have no door left, each with the next one of the same person.
 /// Hiding the id has SQLite look through their cases, not through all.
 pub(super) const WITHOUT_DOORS: &str = "SELECT c.id AS id, c.person AS person, (
-        SELECT MAX(n.id || '') FROM departure_case n
+        SELECT MIN(n.id || '') FROM departure_case n
         WHERE n.practice = c.practice AND n.person = c.person AND n.id || '' > c.id
     ) AS newer
     FROM departure_case c
@@ -98,7 +98,8 @@ impl WriteTx {
     }
 
     /// Records that a newer case took doors over from one that waited for them; that ends by it if nothing
-    /// else is left of it. One that was over already stays as it was.
+    /// else is left of it. One that was over already stays as it was, and so does one that only opens doors:
+    /// nobody waits for it.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -111,7 +112,7 @@ impl WriteTx {
     ) -> Result<(), StoreError> {
         let statement = Statement::new(
             "UPDATE departure_case SET superseded_by = $1, closed = $2
-             WHERE practice = $3 AND id = $4 AND closed IS NULL RETURNING id",
+             WHERE practice = $3 AND id = $4 AND closed IS NULL AND kind IN ('leaver', 'mover') RETURNING id",
         )
         .bind(newer.as_str())
         .bind(is_over.then(|| clock::to_text(self.now())))

@@ -194,8 +194,8 @@ async function withAMouse(browser, server, nina) {
   // A file that came without its end is not called saved.
   const cutOff = (route) =>
     route.fulfill({
-      headers: { "content-disposition": 'attachment; filename="time.jsonl"', "drawbridge-lines": "9" },
-      body: "{}\n{}\n",
+      headers: { "content-disposition": 'attachment; filename="time.jsonl"', "drawbridge-lines": "2" },
+      body: "{}\n{}\n{}\n",
     });
   await board.route("**/evidence/period", cutOff);
   await board.getByRole("button", { name: "Evidence of this time as a file" }).click();

@@ -218,7 +218,9 @@
     if (!answer.ok || !named) return form.submit();
     const lines = Number(answer.headers.get("drawbridge-lines"));
     const parts = [];
+    const text = new TextDecoder();
     let seen = 0;
+    let end = "";
     taking += 1;
     try {
       for (const reader = answer.body.getReader(); ; ) {
@@ -226,6 +228,7 @@
         if (done) break;
         parts.push(value);
         for (const byte of value) if (byte === 10) seen += 1;
+        end = (end + text.decode(value, { stream: true })).slice(-200);
         const share = Math.floor((seen * 100) / lines);
         says.textContent =
           seen < lines
@@ -235,8 +238,8 @@
     } finally {
       taking -= 1;
     }
-    // Whatever the connection says of it: without its last lines it is no file.
-    if (seen < lines) throw new Error("cut off");
+    // Whatever the connection says of it: without its seal it is no file.
+    if (!end.trimEnd().split("\n").pop().startsWith('{"sealed":')) throw new Error("cut off");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob(parts, { type: "application/jsonl" }));
     link.download = named[1];

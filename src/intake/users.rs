@@ -148,7 +148,7 @@ fn record_user(
 ) -> Option<User> {
     let Some(attributes) = after else {
         if let Some(before) = before {
-            tx.record_identifiers(person, &before.attributes);
+            tx.record_identifiers(person, &before.attributes, None);
             tx.record_user_deleted(before);
         }
         return None;
@@ -180,7 +180,8 @@ fn record_user(
                 .unwrap_or(&caller.actor),
         );
         tx.record_user(&source, &user, before);
-        tx.record_identifiers(person, &user.attributes);
+        let before = before.map(|before| &before.attributes);
+        tx.record_identifiers(person, &user.attributes, before);
     }
     Some(user)
 }

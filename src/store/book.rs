@@ -13,8 +13,9 @@ use crate::{
     ids::PracticeName,
 };
 
-/// How many rows one statement writes: as few texts as do, so that each is prepared once.
-const AT_ONCE: [usize; 3] = [64, 8, 1];
+/// How many rows one statement writes: as few texts as do, so that each is prepared once. A departure
+/// leaves six records and more.
+const AT_ONCE: [usize; 5] = [64, 8, 4, 2, 1];
 
 /// The books of one practice within one transaction.
 #[derive(Debug)]

@@ -142,7 +142,11 @@ fn a_checkpoint_covers_what_was_there_then_and_whose_key_it_is_can_be_asked() {
     assert!(kept.starts_with("drawbridge-checkpoint-1\npractice: elm\nrecords: 3\n"));
     assert!(says.contains(&key), "{says}");
     assert_eq!(covered.code, Some(0), "{}", covered.err);
-    assert!(covered.out.contains("records 1 to 3 are those that the key"));
+    assert!(
+        covered
+            .out
+            .contains("records 1 to 3 are those that the key")
+    );
     assert!(!covered.out.contains("a chain alone"), "{}", covered.out);
     let json: Value = serde_json::from_str(&as_json.out).unwrap();
     assert_eq!(json["checkpoints"][0]["covers"], true);

@@ -507,6 +507,66 @@ async fn whoever_leaves_by_the_address_they_have_at_the_provider_is_out_as_well(
 }
 
 #[tokio::test]
+async fn whoever_leaves_by_an_address_of_before_is_out_as_well() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let married = "dana.married@elm.example";
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", married);
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    // As Settings advises. Nowhere here is she called by her old name any more.
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, married)
+        .await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+    let goes_on = is_in(&browser).await;
+    let again = provider.sign_in(&console.browser(), "").await;
+    app.set_active(&dana, true).await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+
+    assert!(was_in && !goes_on);
+    assert!(is_refused(&again, StatusCode::FORBIDDEN));
+    assert!(!is_in(&browser).await, "also after she is back");
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_known_by_their_address_in_whatever_letters_the_provider_writes_it() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("Jürgen", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", "JÜRGEN@elm.example");
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+
+    assert!(was_in && !is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn nobody_comes_in_by_an_address_that_only_looks_like_one_that_was_let_in() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("elm", "Sam", OfficeRole::Admin, "sam@strasse.example")
+        .await;
+
+    // Somebody else's domain. To compare people, both are folded to the same letters.
+    provider.is_used_by("s-1", "sam@straße.example");
+    let browser = console.browser();
+    let page = provider.sign_in(&browser, "").await;
+
+    assert!(is_refused(&page, StatusCode::FORBIDDEN), "{}", page.text);
+    assert!(!is_in(&browser).await);
+}
+
+#[tokio::test]
 async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;

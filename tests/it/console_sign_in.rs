@@ -608,6 +608,31 @@ async fn nobody_comes_in_by_an_address_that_only_looks_like_one_that_was_let_in(
 }
 
 #[tokio::test]
+async fn whoever_connected_without_an_address_here_needs_one_and_is_accused_of_nothing() {
+    let (app, console, provider) = with_provider().await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    let before = priya.get("/settings").await;
+    provider.is_used_by("p-1", "priya@elm.example");
+    let asked = provider.sign_in(&priya, "for=connecting").await;
+    connect(&priya, &asked).await;
+
+    let connected = priya.get("/settings").await;
+    app.let_in(
+        "elm",
+        "Dana the admin",
+        OfficeRole::Admin,
+        "priya@elm.example",
+    )
+    .await;
+    let written = priya.get("/settings").await;
+
+    assert!(connected.says("No address here"), "{}", connected.text);
+    assert!(!connected.says("The identity provider has"));
+    assert!(!before.says("No address here") && !written.says("No address here"));
+    assert!(written.says("priya@elm.example"), "{}", written.text);
+}
+
+#[tokio::test]
 async fn an_address_counts_unverified_only_where_the_settings_trust_the_provider() {
     let mut app = TestApp::start().await;
     let provider = StandIn::start(&app).await;

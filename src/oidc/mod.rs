@@ -52,7 +52,8 @@ pub struct Identity {
     pub issuer: String,
     /// What it calls them for good.
     pub subject: String,
-    /// Their address in small letters, if it counts.
+    /// Their address in small letters, if it counts. No more is folded: by it somebody is let in, and who writes
+    /// `straße.example` may be somebody else than `strasse.example`.
     pub email: Option<String>,
     /// When they last proved who they are, if the provider says so.
     pub proved: Option<Timestamp>,

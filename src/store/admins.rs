@@ -80,6 +80,15 @@ pub(super) fn admin_of(row: &Row) -> Result<Admin, StoreError> {
     })
 }
 
+/// The session `$1` while it goes on.
+pub(super) const SESSION: &str = concat!(
+    "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, email, began, last_active, proved
+     FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
+     WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND COALESCE(",
+    when_left!(),
+    ", '') < s.began"
+);
+
 impl Store {
     /// Everybody who may come in, by name.
     ///
@@ -125,14 +134,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn find_session(&self, id: &str) -> Result<Option<Session>, StoreError> {
-        let statement = Statement::new(concat!(
-            "SELECT s.id AS id, hash, s.practice AS practice, s.admin AS admin, name, role, email, began, last_active, proved
-             FROM admin_session s JOIN admin a ON a.practice = s.practice AND a.id = s.admin
-             WHERE s.id = $1 AND s.ended IS NULL AND a.removed IS NULL AND COALESCE(",
-            when_left!(),
-            ", '') < s.began"
-        ))
-        .bind(id);
+        let statement = Statement::new(SESSION).bind(id);
         let row = self.row(statement).await?;
         row.map(|row| {
             Ok(Session {
@@ -221,7 +223,8 @@ impl WriteTx {
         Ok(self.row(statement).await?.is_some())
     }
 
-    /// Records somebody who may come in: new, or with another role.
+    /// Records somebody who may come in: new, or with another role or address. That of before is kept for the day they
+    /// leave.
     pub fn record_admin(&mut self, admin: &Admin) {
         let statement = Statement::new(
             "INSERT INTO admin (practice, id, name, folded, role, created, email) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -235,6 +238,9 @@ impl WriteTx {
         .bind(clock::to_text(self.now()))
         .bind(admin.email.clone());
         self.later(statement);
+        if let Some(email) = &admin.email {
+            self.keep_address(&admin.id, email);
+        }
     }
 
     /// Sends an admin away: their links and sessions end with it.

@@ -199,6 +199,10 @@ impl Dialect {
             ("alert news", include_str!("migrations/alert_news.sql")),
             ("certificates", include_str!("migrations/certificates.sql")),
             ("superseded", include_str!("migrations/superseded.sql")),
+            (
+                "admin addresses",
+                include_str!("migrations/admin_addresses.sql"),
+            ),
         ];
         (1..)
             .zip(steps)

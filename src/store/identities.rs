@@ -40,7 +40,7 @@ pub struct Vouched {
     pub issuer: String,
     /// What it calls them for good.
     pub subject: String,
-    /// The address it has of them, if it ever said one that counts.
+    /// The address it had of them last, if it ever said one that counts.
     pub email: Option<String>,
 }
 
@@ -274,9 +274,12 @@ impl WriteTx {
         .bind(clock::to_text(self.now()))
         .bind(email.clone());
         self.later(statement);
+        if let Some(email) = email {
+            self.keep_address(admin, email);
+        }
     }
 
-    /// Notes the address that a provider has of somebody now.
+    /// Notes the address that a provider has of somebody now. That of before is kept for the day they leave.
     pub fn note_address(&mut self, admin: &AdminId, issuer: &str, email: &str) {
         let statement = Statement::new(
             "UPDATE admin_identity SET email = $1 WHERE practice = $2 AND admin = $3 AND issuer = $4",
@@ -286,6 +289,7 @@ impl WriteTx {
         .bind(admin.as_str())
         .bind(issuer);
         self.later(statement);
+        self.keep_address(admin, email);
     }
 
     /// Notes when whoever is signed in proved who they are.

@@ -3,6 +3,7 @@
 
 use super::{
     Dialect, Store,
+    admins::SESSION,
     begun::HAS_BEGUN,
     case_ends::{UNCOUNTED, WITHOUT_DOORS},
     cases::{FAILING_INTO, FIRST_CLOSE, LATEST_DEPARTURE, WATCHED},
@@ -12,6 +13,7 @@ use super::{
     doors::{FORWARDINGS, UNCLOSED},
     failed,
     inbox::{HELD, Sought},
+    leavers::{END_LINKS, END_SESSIONS, REMOVE_PASSKEYS},
     lower::{USERS, lower},
     statement::Statement,
     system_calls::SHUT_SINCE,
@@ -126,6 +128,47 @@ async fn what_every_departure_and_every_look_up_asks_for_is_looked_up() {
             is_looked_up && !plan.contains("SCAN"),
             "{attribute}: {plan}"
         );
+    }
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_is_signed_in_and_what_ends_with_a_departure_is_looked_up_by_every_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().join("test.db").display());
+    let store = Store::open(&url).await.unwrap();
+    let addresses = [
+        "admin_address_1 (practice=? AND admin=?)",
+        "admin_identity_admin (practice=? AND admin=?)",
+    ];
+    let bearers = "identifier_bearer (practice=? AND folded=? AND kind=?)";
+    let of_person = "identifier_bearer (practice=? AND folded=? AND kind=? AND person=?)";
+
+    for (sql, indexes) in [
+        (SESSION, ["admin_session_1 (id=?)", bearers]),
+        (
+            END_SESSIONS,
+            ["admin_session_admin (practice=? AND admin=?)", of_person],
+        ),
+        (
+            END_LINKS,
+            ["admin_invitation_admin (practice=? AND admin=?)", of_person],
+        ),
+        (
+            REMOVE_PASSKEYS,
+            ["admin_passkey_admin (practice=? AND admin=?)", of_person],
+        ),
+    ] {
+        let plan = plan_of(&store, sql).await;
+
+        for index in indexes.iter().chain(&addresses) {
+            assert!(plan.contains(index), "{index}: {plan}");
+        }
+        let is_walked = plan.split("; ").any(|step| {
+            // The addresses that were looked up for one admin, and the one that stands in their row.
+            step.starts_with("SCAN ") && !["SCAN e", "SCAN CONSTANT ROW"].contains(&step)
+        });
+        assert!(!is_walked, "{plan}");
     }
     store.close().await;
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{AnyConnection, Connection as _, migrate::Migrator};
 
-use super::{Dialect, Search, Store};
+use super::{Dialect, Search, Store, admins::Admin};
 use crate::query::{AttributePath, Comparison, Filter, Literal};
 
 /// A practice with one person, in tables as they were at first.
@@ -33,10 +33,29 @@ INSERT INTO evidence (practice, sequence, person, text, hash) VALUES ('elm', 1, 
     '6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b');
 "#;
 
+/// Two admins as they were before every address was kept, one known by an invitation and one by a provider, and the people
+/// they are, who have left.
+const LEAVERS: &str = r#"
+INSERT INTO practice (name, ledger_sequence, ledger_hash) VALUES ('elm', 0,
+    '0000000000000000000000000000000000000000000000000000000000000000');
+INSERT INTO person (practice, id, created, needs_role, departed_at, held_since) VALUES
+    ('elm', 'p1', '2026-01-05T08:00:00.000Z', 0, '2026-01-06T08:00:00.000Z', '2026-01-06T08:00:00.000Z'),
+    ('elm', 'p2', '2026-01-05T08:00:00.000Z', 0, '2026-01-06T08:00:00.000Z', '2026-01-06T08:00:00.000Z');
+INSERT INTO identifier (practice, person, kind, folded, value, last_borne) VALUES
+    ('elm', 'p1', 'email', 'dana@elm.example', 'dana@elm.example', '2026-01-05T08:00:00.000Z'),
+    ('elm', 'p2', 'user_name', 'lee@elm.example', 'Lee@elm.example', '2026-01-05T08:00:00.000Z');
+INSERT INTO admin (practice, id, name, folded, role, created, email) VALUES
+    ('elm', 'a1', 'Dana', 'dana', 'owner', '2026-01-05T08:00:00.000Z', 'dana@elm.example'),
+    ('elm', 'a2', 'Lee', 'lee', 'admin', '2026-01-05T08:00:00.000Z', NULL),
+    ('elm', 'a3', 'Sam', 'sam', 'admin', '2026-01-05T08:00:00.000Z', 'sam@elm.example');
+INSERT INTO admin_identity (practice, issuer, subject, admin, since, email) VALUES
+    ('elm', 'https://idp', 'l-1', 'a2', '2026-01-05T08:00:00.000Z', 'lee@elm.example');
+"#;
+
 /// Every version that was released.
 const RELEASED: [usize; 1] = [5];
 
-async fn fill(url: &str, dialect: Dialect, version: usize) {
+async fn fill(url: &str, dialect: Dialect, version: usize, filled: &'static str) {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(url).await.unwrap();
     let mut migrations = dialect.migrations();
@@ -45,7 +64,7 @@ async fn fill(url: &str, dialect: Dialect, version: usize) {
         .run(&mut connection)
         .await
         .unwrap();
-    for statement in FILLED.split(";\n").filter(|text| !text.trim().is_empty()) {
+    for statement in filled.split(";\n").filter(|text| !text.trim().is_empty()) {
         sqlx::query(statement)
             .execute(&mut connection)
             .await
@@ -124,7 +143,7 @@ async fn an_older_sqlite_file_keeps_everything() {
         let path = folder.path().join("old.db");
         std::fs::write(&path, "").unwrap();
         let url = format!("sqlite://{}", path.display());
-        fill(&url, Dialect::Sqlite, version).await;
+        fill(&url, Dialect::Sqlite, version, FILLED).await;
         everything_is_still_there(&url).await;
     }
 }
@@ -135,7 +154,65 @@ async fn an_older_postgres_database_keeps_everything() {
     for version in RELEASED {
         let server = drawbridge_conformance::RealSystem::start("postgres");
         let url = server.var("POSTGRES_URL");
-        fill(url, Dialect::Postgres, version).await;
+        fill(url, Dialect::Postgres, version, FILLED).await;
         everything_is_still_there(url).await;
     }
+}
+
+/// How many migrations there were before every address was kept.
+fn before_addresses(dialect: Dialect) -> usize {
+    let migrations = dialect.migrations();
+    let is_it = |migration: &sqlx::migrate::Migration| migration.description == "admin addresses";
+    migrations.iter().position(is_it).unwrap()
+}
+
+async fn addresses_of_before_are_kept_when_others_take_their_place(url: &str) {
+    let store = Store::open(url).await.unwrap();
+    let practice = "elm".into();
+
+    let admins = store.list_admins(&practice).await.unwrap();
+    let now = "2026-01-07T08:00:00Z".parse().unwrap();
+    let mut tx = store.begin(&practice, now).await.unwrap();
+    for admin in &admins {
+        let email = Some(format!("{}.married@elm.example", admin.id));
+        tx.record_admin(&Admin {
+            email,
+            ..admin.clone()
+        });
+        tx.note_address(&admin.id, "https://idp", "another@elm.example");
+    }
+    tx.commit().await.unwrap();
+    let mut left = Vec::new();
+    for admin in &admins {
+        left.push((
+            admin.name.as_str(),
+            store.has_admin_left(admin).await.unwrap(),
+        ));
+    }
+
+    assert_eq!(left, [("Dana", true), ("Lee", true), ("Sam", false)]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_departure_is_known_by_an_address_from_before_an_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    std::fs::write(&path, "").unwrap();
+    let url = format!("sqlite://{}", path.display());
+    let version = before_addresses(Dialect::Sqlite);
+    fill(&url, Dialect::Sqlite, version, LEAVERS).await;
+
+    addresses_of_before_are_kept_when_others_take_their_place(&url).await;
+}
+
+#[cfg(feature = "real-systems")]
+#[tokio::test]
+async fn a_departure_is_known_by_an_address_from_before_an_upgrade_of_postgres() {
+    let server = drawbridge_conformance::RealSystem::start("postgres");
+    let url = server.var("POSTGRES_URL");
+    let version = before_addresses(Dialect::Postgres);
+    fill(url, Dialect::Postgres, version, LEAVERS).await;
+
+    addresses_of_before_are_kept_when_others_take_their_place(url).await;
 }

@@ -506,6 +506,30 @@ async fn whoever_left_the_practice_does_not_come_in_by_a_passkey_from_before() {
 }
 
 #[tokio::test]
+async fn whoever_left_by_an_address_of_before_does_not_come_in_by_a_passkey() {
+    let (app, console, browser, mut device) = nina_with_passkey().await;
+    let married = "nina.married@elm.example";
+    app.let_in("elm", "Nina Wong", OfficeRole::Admin, married)
+        .await;
+    let while_here = show(&console.browser(), &mut device, "").await;
+    app.clock.advance(MINUTE);
+
+    nina_leaves(&app).await;
+    let gone = show(&console.browser(), &mut device, "").await;
+    let goes_on = is_in(&browser).await;
+    let person = app.person("nina").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, DANA).await;
+    approved.unwrap().unwrap();
+    let back = show(&console.browser(), &mut device, "").await;
+
+    assert_eq!(while_here.status, StatusCode::SEE_OTHER);
+    assert!(is_refused(&gone) && !goes_on, "{}", gone.text);
+    assert!(is_refused(&back), "{}", back.text);
+    assert_eq!(said(&app, "admin.passkey_removed").await.len(), 1);
+}
+
+#[tokio::test]
 async fn where_browsers_keep_no_passkeys_none_is_offered_and_the_page_says_why() {
     let app = TestApp::start().await;
     let console = app.console().await;

@@ -451,7 +451,7 @@ async fn a_sign_in_that_succeeds_ends_the_session_of_before_in_whatever_practice
 }
 
 #[tokio::test]
-async fn whoever_has_another_address_at_the_provider_stays_who_they_are_and_it_is_told() {
+async fn whoever_has_another_address_at_the_provider_stays_who_they_are_and_it_is_on_record() {
     let (app, console, provider) = with_provider().await;
     let married = "dana.married@elm.example";
     provider.sign_in(&console.browser(), "").await;
@@ -504,6 +504,132 @@ async fn whoever_leaves_by_the_address_they_have_at_the_provider_is_out_as_well(
     assert!(was_in && !goes_on);
     assert!(is_refused(&again, StatusCode::FORBIDDEN));
     assert!(!is_in(&browser).await, "also after she is back");
+}
+
+#[tokio::test]
+async fn whoever_leaves_by_an_address_of_before_is_out_as_well() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana", "Nurse").await;
+    let married = "dana.married@elm.example";
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", married);
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    // As Settings advises. Nowhere here is she called by her old name any more.
+    app.let_in("elm", "Dana Ruiz", OfficeRole::Owner, married)
+        .await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+    let goes_on = is_in(&browser).await;
+    let again = provider.sign_in(&console.browser(), "").await;
+    app.set_active(&dana, true).await;
+    let person = app.person("dana").await;
+    let caller = app.caller();
+    let approved = app.intake.approve_return(&caller, &person, BACK).await;
+    approved.unwrap().unwrap();
+
+    assert!(was_in && !goes_on);
+    assert!(is_refused(&again, StatusCode::FORBIDDEN));
+    assert!(!is_in(&browser).await, "also after she is back");
+}
+
+#[tokio::test]
+async fn whoever_left_by_an_address_that_the_provider_says_for_the_first_time_is_refused() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("dana.married", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    app.clock.advance(Duration::from_secs(1));
+    app.disable(&dana).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    provider.is_used_by("d-1", "dana.married@elm.example");
+    let browser = console.browser();
+    let page = provider.sign_in(&browser, "").await;
+    let known = app.store.list_identities(&app.practice()).await.unwrap();
+
+    assert!(is_refused(&page, StatusCode::FORBIDDEN), "{}", page.text);
+    assert!(!is_in(&browser).await);
+    let email = known[0].email.as_deref();
+    assert_eq!(email, Some(DANA), "of a refusal nothing is kept");
+    assert_eq!(said(&app, "admin.address_changed").await, 0);
+}
+
+#[tokio::test]
+async fn no_provider_is_connected_to_whoever_left_by_the_address_it_has_of_them() {
+    let (app, console, provider) = with_provider().await;
+    let priya = app.hire("priya", "Nurse").await;
+    let browser = app.sign_in(&console, OfficeRole::Admin).await;
+    app.clock.advance(Duration::from_secs(1));
+    app.disable(&priya).await;
+
+    provider.is_used_by("p-1", "priya@elm.example");
+    let asked = provider.sign_in(&browser, "for=connecting").await;
+    let page = connect(&browser, &asked).await;
+    let known = app.store.list_identities(&app.practice()).await.unwrap();
+
+    let is_refused = is_refused(&page, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(is_refused, "{}", page.text);
+    assert!(page.says("has left the practice"), "{}", page.text);
+    assert!(known.is_empty(), "of a refusal nothing is kept");
+    assert_eq!(said(&app, "admin.connected").await, 0);
+}
+
+#[tokio::test]
+async fn whoever_leaves_is_known_by_their_address_in_whatever_letters_the_provider_writes_it() {
+    let (app, console, provider) = with_provider().await;
+    let dana = app.hire("Jürgen", "Nurse").await;
+    provider.sign_in(&console.browser(), "").await;
+    provider.is_used_by("d-1", "JÜRGEN@elm.example");
+    let browser = console.browser();
+    provider.sign_in(&browser, "").await;
+    let was_in = is_in(&browser).await;
+    app.clock.advance(Duration::from_secs(1));
+
+    app.disable(&dana).await;
+
+    assert!(was_in && !is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn nobody_comes_in_by_an_address_that_only_looks_like_one_that_was_let_in() {
+    let (app, console, provider) = with_provider().await;
+    app.let_in("elm", "Sam", OfficeRole::Admin, "sam@strasse.example")
+        .await;
+
+    // Somebody else's domain. To compare people, both are folded to the same letters.
+    provider.is_used_by("s-1", "sam@straße.example");
+    let browser = console.browser();
+    let page = provider.sign_in(&browser, "").await;
+
+    assert!(is_refused(&page, StatusCode::FORBIDDEN), "{}", page.text);
+    assert!(!is_in(&browser).await);
+}
+
+#[tokio::test]
+async fn whoever_connected_without_an_address_here_needs_one_and_is_accused_of_nothing() {
+    let (app, console, provider) = with_provider().await;
+    let priya = app.sign_in(&console, OfficeRole::Admin).await;
+    let before = priya.get("/settings").await;
+    provider.is_used_by("p-1", "priya@elm.example");
+    let asked = provider.sign_in(&priya, "for=connecting").await;
+    connect(&priya, &asked).await;
+
+    let connected = priya.get("/settings").await;
+    app.let_in(
+        "elm",
+        "Dana the admin",
+        OfficeRole::Admin,
+        "priya@elm.example",
+    )
+    .await;
+    let written = priya.get("/settings").await;
+
+    assert!(connected.says("No address here"), "{}", connected.text);
+    assert!(!connected.says("The identity provider has"));
+    assert!(!before.says("No address here") && !written.says("No address here"));
+    assert!(written.says("priya@elm.example"), "{}", written.text);
 }
 
 #[tokio::test]

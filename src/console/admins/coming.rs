@@ -123,17 +123,18 @@ pub(in super::super) async fn sign_in(
     Ok(Some(held))
 }
 
-/// Whether a provider's word counts for the admin: they may come in, have not left, and are known to it by this name.
+/// Whether a provider's word counts for the admin: they may come in, are known to it by this name, and have not left.
 /// Coming in and proving it anew ask the same.
 async fn is_vouched_for(
     tx: &mut WriteTx,
     admin: &Admin,
     identity: &Identity,
 ) -> Result<bool, StoreError> {
-    // The provider may not know yet that they left.
+    // The provider may not know yet that they left. Asked last: the address it says now may be the only one by which that
+    // is known. Of a refusal nothing is kept.
     Ok(tx.find_admin_by_id(&admin.id).await?.is_some()
-        && tx.find_when_admin_left(admin).await?.is_none()
-        && is_known_as(tx, admin, identity).await?)
+        && is_known_as(tx, admin, identity).await?
+        && tx.find_when_admin_left(admin).await?.is_none())
 }
 
 /// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
@@ -159,14 +160,12 @@ async fn is_known_as(
 }
 
 /// Notes the address that the provider has of an admin now. They stay who they are: its name for them is for good, and
-/// an address is not. That it is another one is told, because somebody should look, and a departure is known by it.
+/// an address is not. That it is another one stands in the ledger and on the page Settings, because somebody should look;
+/// it is no alert. A departure is known by it, and by those of before.
 fn note_address(tx: &mut WriteTx, admin: &Admin, known: Vouched, identity: &Identity) {
     let Some(email) = &identity.email else {
         return;
     };
-    if known.email.as_ref() == Some(email) {
-        return;
-    }
     tx.note_address(&admin.id, &identity.issuer, email);
     let before = known.email.or_else(|| admin.email.clone());
     if let Some(before) = before.filter(|before| before != email) {
@@ -221,13 +220,6 @@ pub(in super::super) async fn connect(
         issuer, subject, ..
     } = identity;
     let mut tx = store.begin(&admin.practice, now).await?;
-    if tx.find_when_admin_left(admin).await?.is_some() {
-        return Ok(Err(
-            "whoever bears your address here has left the practice, and who left comes in by a one-time link alone: \
-             connect the provider when the return is approved"
-                .to_owned(),
-        ));
-    }
     let vouched_for = tx.find_admin_vouched_for(issuer, subject).await?;
     if vouched_for.is_some_and(|other| other != admin.id) {
         return Ok(Err(
@@ -235,6 +227,14 @@ pub(in super::super) async fn connect(
         ));
     }
     tx.record_identity(&vouched(admin, identity));
+    // By the address that the provider has of them, too.
+    if tx.find_when_admin_left(admin).await?.is_some() {
+        return Ok(Err(
+            "whoever bears your address, here or at the identity provider, has left the practice, and who left comes in by \
+             a one-time link alone: connect the provider when the return is approved"
+                .to_owned(),
+        ));
+    }
     let detail = json!({"issuer": issuer, "by": "hand"});
     record_with(&mut tx, &actor(admin), "admin.connected", admin, detail);
     tx.commit().await?;

@@ -64,8 +64,10 @@ struct AdminRow {
     email: String,
     /// Whether a provider vouches for them by a name it never gives to anybody else.
     is_connected: bool,
-    /// The address that a provider has of them, if it is another one; else empty.
+    /// The address that a provider has of them, if it is another one than theirs here; else empty.
     other_email: String,
+    /// Whether a provider vouches for them, and nobody wrote an address of theirs.
+    needs_email: bool,
     passkeys: usize,
     is_you: bool,
 }
@@ -97,8 +99,9 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
                 role: admin.role.as_str(),
                 may: admin.role.in_words(),
                 email: admin.email.clone().unwrap_or_default(),
-                is_connected: identities.iter().any(|known| known.admin == admin.id),
+                is_connected: is_connected(admin, &identities),
                 other_email: other_email(admin, &identities),
+                needs_email: admin.email.is_none() && is_connected(admin, &identities),
                 passkeys: passkeys
                     .iter()
                     .filter(|passkey| passkey.admin.id == admin.id)
@@ -118,12 +121,19 @@ async fn settings(visit: &Visit, asked: Option<Asked>) -> Result<SettingsPage, H
     })
 }
 
+fn is_connected(admin: &Admin, identities: &[Vouched]) -> bool {
+    identities.iter().any(|known| known.admin == admin.id)
+}
+
+/// Of whoever has none here, nothing changed: they connected the provider themselves.
 fn other_email(admin: &Admin, identities: &[Vouched]) -> String {
+    let Some(own) = &admin.email else {
+        return String::new();
+    };
     let known = identities.iter().filter(|known| known.admin == admin.id);
-    let mut others = known.filter_map(|known| known.email.clone());
-    others
-        .find(|email| admin.email.as_ref() != Some(email))
-        .unwrap_or_default()
+    let mut others = known.filter_map(|known| known.email.as_ref());
+    let other = others.find(|email| *email != own);
+    other.cloned().unwrap_or_default()
 }
 
 #[derive(Template)]

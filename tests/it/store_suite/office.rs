@@ -624,6 +624,74 @@ pub async fn a_provider_vouches_for_one_person_and_a_form_waits_for_its_sender(a
     );
 }
 
+pub async fn an_admin_is_known_by_every_address_they_ever_had_when_they_leave(app: &TestApp) {
+    let dana = Admin {
+        id: "a1".into(),
+        practice: app.practice(),
+        name: "Dana Ruiz".to_owned(),
+        role: OfficeRole::Owner,
+        email: Some("first@elm.example".to_owned()),
+    };
+    let at_the_provider = Vouched {
+        admin: dana.id.clone(),
+        issuer: "https://idp".to_owned(),
+        subject: "d-1".to_owned(),
+        email: Some("second@elm.example".to_owned()),
+    };
+    let mut tx = app.begin().await;
+    tx.record_admin(&dana);
+    tx.record_identity(&at_the_provider);
+    // As a provider may write it: folded no further than its plain letters.
+    tx.note_address(&dana.id, "https://idp", "thÍrd@elm.example");
+    tx.record_admin(&Admin {
+        email: Some("fourth@elm.example".to_owned()),
+        ..dana.clone()
+    });
+    // An older bridge over the same database knows these columns alone.
+    for older in [
+        "UPDATE admin SET email = 'fifth@elm.example' WHERE id = 'a1'",
+        "UPDATE admin_identity SET email = 'sixth@elm.example' WHERE admin = 'a1'",
+    ] {
+        tx.execute_for_tests(older).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+
+    let stranger = app.hire("seventh", "Nurse").await;
+    app.disable(&stranger).await;
+    let of_a_stranger = app.store.has_admin_left(&dana).await.unwrap();
+    let names = ["first", "second", "third", "fourth", "fifth", "sixth"];
+    for name in names.map(|name| name.replace("third", "Thírd")) {
+        let user = app.hire(&name, "Nurse").await;
+        let before = app.begin().await.find_when_admin_left(&dana).await;
+        app.disable(&user).await;
+        let left = app.begin().await.find_when_admin_left(&dana).await;
+        assert!(left.unwrap() > before.unwrap(), "{name}");
+    }
+    app.clock.advance(Duration::from_secs(1));
+    let let_in = Session {
+        id: "s1".to_owned(),
+        hash: "11".to_owned(),
+        admin: dana,
+        began: app.clock.now(),
+        last_active: app.clock.now(),
+        proved: None,
+    };
+    let mut tx = app.begin().await;
+    tx.record_session(&let_in);
+    tx.commit().await.unwrap();
+    let mut found = vec![app.store.find_session("s1").await.unwrap().is_some()];
+    for name in ["seventh", "second"] {
+        let (person, now) = (app.person(name).await, app.clock.now());
+        let mut tx = app.begin().await;
+        tx.end_sign_ins_from_before(&person, now, now);
+        tx.commit().await.unwrap();
+        found.push(app.store.find_session("s1").await.unwrap().is_some());
+    }
+
+    assert!(!of_a_stranger);
+    assert_eq!(found, [true, true, false], "ended by an address of before");
+}
+
 fn before_it(time: jiff::Timestamp) -> jiff::Timestamp {
     drawbridge::clock::before(time, Duration::from_secs(1))
 }

@@ -141,8 +141,8 @@ async fn who_is_signed_in_and_what_ends_with_a_departure_is_looked_up_by_every_a
         "admin_address_1 (practice=? AND admin=?)",
         "admin_identity_admin (practice=? AND admin=?)",
     ];
-    let bearers = "identifier_bearer (practice=? AND folded=? AND kind=?)";
-    let of_person = "identifier_bearer (practice=? AND folded=? AND kind=? AND person=?)";
+    let bearers = "identifier_value (practice=? AND folded=? AND kind=?)";
+    let of_person = "identifier_value (practice=? AND folded=? AND kind=? AND person=?)";
 
     for (sql, indexes) in [
         (SESSION, ["admin_session_1 (id=?)", bearers]),

@@ -10,7 +10,7 @@ use crate::{
     ids::AlertId,
     store::{
         SecondLedger, StoreError,
-        alerts::{Alert, FOUND_CHANGED},
+        alerts::{Alert, FOUND_CHANGED, REFUSED_DISABLE},
     },
 };
 
@@ -176,7 +176,7 @@ impl Alarm {
             }
         }
         let refused = store
-            .list_standing_alerts(practice, "change.refused_disable")
+            .list_standing_alerts(practice, REFUSED_DISABLE)
             .await?;
         let is_old = |alert: &Alert| clock::after(alert.raised, REFUSED_FOR) <= now;
         over.extend(refused.into_iter().filter(is_old).map(|alert| alert.about));

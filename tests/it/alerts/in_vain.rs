@@ -1,0 +1,62 @@
+//! What was tried in vain for long: it is told as long as telling it may help, and fills no ledger.
+
+use drawbridge::evidence::Entry;
+use jiff::Timestamp;
+use reqwest::StatusCode;
+
+use super::{MINUTE, Office, clock_set};
+
+/// A request that would have shut somebody out, and had to be refused.
+fn refused_disable(at: Timestamp) -> Entry {
+    let user = serde_json::Map::from_iter([("user".to_owned(), "u1".into())]);
+    Entry {
+        what: "change.refused_disable",
+        detail: user,
+        ..clock_set(at)
+    }
+}
+
+#[tokio::test]
+async fn what_became_past_while_the_machine_was_off_is_told_once_it_is_up() {
+    let office = Office::start().await;
+    let mut tx = office.app.begin().await;
+    tx.record(clock_set(tx.now()));
+    tx.record(refused_disable(tx.now()));
+    tx.commit().await.unwrap();
+
+    // It stopped after it had noted whom to tell, and its network comes up later than it does.
+    office.alarm.look().await.unwrap();
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let at_once = office.after(3 * 24 * 60).await;
+    let still = office.after(1).await;
+    office.mail.refuses(false);
+    office.web.answers(None);
+    office.app.clock.advance(2 * MINUTE);
+    office.watch(&office.alarm).await;
+    let letters = office.mail.take();
+    let posts = office.web.take();
+
+    assert_eq!((at_once, still), ((0, 0), (0, 0)));
+    assert_eq!(letters.len(), 1, "that a disable was refused: {letters:?}");
+    let of_the_clock = posts.iter().filter(|post| post.text.contains("clock"));
+    assert_eq!(of_the_clock.count(), 3, "by each channel that failed");
+    assert!(office.waits_for().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_channel_that_works_again_after_a_day_is_given_what_waits_for_it() {
+    let office = Office::start().await;
+    let mut tx = office.app.begin().await;
+    tx.record(clock_set(tx.now()));
+    tx.commit().await.unwrap();
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    for _ in 0..11 {
+        office.after(13).await;
+    }
+    office.web.answers(None);
+    let told = office.after(22 * 60).await;
+
+    assert_eq!(told, (0, 3), "its next try comes when the day is over");
+}

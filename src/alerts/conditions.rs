@@ -140,9 +140,13 @@ impl Alarm {
             }
             (FOUND_CHANGED, Some(person), _) => {
                 let doors = store.find_doors_of(practice, person).await?;
-                let id = alert.about.rsplit('/').next();
-                let is_it = |door: &Door| Some(door.id.as_str()) == id && !door.is_settled(now);
-                doors.iter().any(is_it)
+                let is_it = |door: &Door| match alert.changed_door() {
+                    Some(id) => door.id.as_str() == id,
+                    None => alert.system.as_ref() == Some(&door.system),
+                };
+                doors
+                    .iter()
+                    .any(|door| is_it(door) && !door.is_settled(now))
             }
             (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT | SILENT, ..) => true,
             _ => false,

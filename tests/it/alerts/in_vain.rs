@@ -1,6 +1,6 @@
 //! What was tried in vain for long: it is told as long as telling it may help, and fills no ledger.
 
-use drawbridge::evidence::Entry;
+use drawbridge::{evidence::Entry, ids::AlertId, store::alerts::Alert};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
@@ -59,4 +59,43 @@ async fn a_channel_that_works_again_after_a_day_is_given_what_waits_for_it() {
     let told = office.after(22 * 60).await;
 
     assert_eq!(told, (0, 3), "its next try comes when the day is over");
+}
+
+#[tokio::test]
+async fn a_door_found_changed_that_an_earlier_version_noted_is_told_while_it_is_open() {
+    let office = Office::start().await;
+    let app = &office.app;
+    office.nina_left().await;
+    let nina = app.person("nina").await;
+    // Her mail is shut and proved, her EHR is not.
+    for system in ["mail", "ehr"] {
+        let mut tx = app.begin().await;
+        let alert = Alert {
+            practice: app.practice(),
+            id: AlertId::generate(),
+            kind: "door.found_changed".to_owned(),
+            about: format!("door.found_changed/{}", AlertId::generate()),
+            case: None,
+            person: Some(nina.clone()),
+            system: Some(system.into()),
+            facts: serde_json::Map::new(),
+            raised: tx.now(),
+            addressed: None,
+            over: None,
+        };
+        assert!(tx.raise(&alert).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    app.run_after(25 * 60 * MINUTE).await;
+    office.watch(&office.alarm).await;
+    let letters = office.mail.take();
+
+    let found: Vec<_> = letters
+        .iter()
+        .filter(|letter| letter.text.contains("was found changed"))
+        .collect();
+    assert!(app.is_green("nina", "mail").await);
+    assert_eq!(found.len(), 1, "{letters:?}");
+    assert!(found[0].text.contains("into ehr"), "{found:?}");
 }

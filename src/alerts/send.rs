@@ -43,7 +43,10 @@ pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
 const TRIED_AT_LEAST: i64 = 9;
 
 /// How long a failure that repeats itself is not written into the ledger again.
-const RECORDED_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+const SAME_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long another one is not: a channel may fail in two ways by turns, for weeks.
+const ANOTHER_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How long the archive may be away before somebody is told without it.
 const ARCHIVE_IS_AWAY: Duration = Duration::from_secs(60);
@@ -282,14 +285,8 @@ fn note_failure(
         practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
         "an alert could not be sent"
     );
-    let now = tx.now();
-    // What fails for weeks in the same way fills no ledger.
-    let recorded = delivery
-        .failure_recorded
-        .filter(|at| now < clock::after(*at, RECORDED_AGAIN_AFTER))
-        .filter(|_| delivery.failure.as_deref() == Some(failure));
-    let next_try = clock::after(now, retry::delay(delivery.tries + 1));
-    tx.postpone_delivery(delivery, next_try, (failure, recorded.or(Some(now))));
+    let next_try = clock::after(tx.now(), retry::delay(delivery.tries + 1));
+    tx.postpone_delivery(delivery, next_try, failure);
     tx.record_channel_state(&delivery.channel, Some(failure));
     let other = match delivery.tries {
         0 => another_channel(watched, delivery, used),
@@ -301,9 +298,24 @@ fn note_failure(
         let because = format!("the channel `{}` fails: {failure}", delivery.channel);
         tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
     }
-    if recorded.is_none() || other.is_some() {
+    // The first try is always news.
+    if is_news(delivery, failure, tx.now()) {
+        tx.record_failure_told(delivery, failure);
         tx.record(entry(tx, alert, delivery, "alert.failed", &said));
     }
+}
+
+/// Whether a failure goes into the ledger: what fails for weeks fills none.
+fn is_news(delivery: &Delivery, failure: &str, now: Timestamp) -> bool {
+    let Some(recorded) = delivery.failure_recorded else {
+        return true;
+    };
+    let quiet = if delivery.failure_told.as_deref() == Some(failure) {
+        SAME_AGAIN_AFTER
+    } else {
+        ANOTHER_AFTER
+    };
+    clock::after(recorded, quiet) <= now
 }
 
 /// Another way for an alert that could not be sent: the next channel of whom it is for, and then any that

@@ -199,6 +199,7 @@ impl Dialect {
             ("alert news", include_str!("migrations/alert_news.sql")),
             ("certificates", include_str!("migrations/certificates.sql")),
             ("superseded", include_str!("migrations/superseded.sql")),
+            ("alert told", include_str!("migrations/alert_told.sql")),
         ];
         (1..)
             .zip(steps)

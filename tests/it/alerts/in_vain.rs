@@ -99,3 +99,32 @@ async fn a_door_found_changed_that_an_earlier_version_noted_is_told_while_it_is_
     assert_eq!(found.len(), 1, "{letters:?}");
     assert!(found[0].text.contains("into ehr"), "{found:?}");
 }
+
+#[tokio::test]
+async fn a_failure_that_comes_in_two_ways_by_turns_is_recorded_once_an_hour() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    let slack = office.alarm_with(&["slack"]);
+
+    office.app.clock.advance(10 * MINUTE);
+    for turn in 0..(24 * 60 / 13) {
+        office.web.answers(Some(match turn % 2 {
+            0 => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::FORBIDDEN,
+        }));
+        office.watch(&slack).await;
+        office.app.clock.advance(13 * MINUTE);
+    }
+    let said = office.said().await;
+    // Only the first step of her case.
+    let own = said.iter().filter(|record| record["detail"]["step"] == 1);
+    let texts: Vec<_> = own
+        .map(|record| record["detail"]["failure_text"].as_str().unwrap())
+        .collect();
+
+    assert!((20..=24).contains(&texts.len()), "{}", texts.len());
+    assert!(
+        texts.windows(2).all(|pair| pair[0] != pair[1]),
+        "what is recorded is what is new: {texts:?}"
+    );
+}

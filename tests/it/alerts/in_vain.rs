@@ -1,6 +1,12 @@
 //! What was tried in vain for long: it is told as long as telling it may help, and fills no ledger.
 
-use drawbridge::{evidence::Entry, ids::AlertId, store::alerts::Alert};
+use drawbridge::{
+    alerts::gone,
+    clock::Clock as _,
+    evidence::Entry,
+    ids::{AlertId, PracticeName},
+    store::alerts::Alert,
+};
 use jiff::Timestamp;
 use reqwest::StatusCode;
 
@@ -127,4 +133,66 @@ async fn a_failure_that_comes_in_two_ways_by_turns_is_recorded_once_an_hour() {
         texts.windows(2).all(|pair| pair[0] != pair[1]),
         "what is recorded is what is new: {texts:?}"
     );
+}
+
+#[tokio::test]
+async fn whoever_was_told_by_one_channel_is_not_told_again_by_those_that_come_later() {
+    let office = Office::start().await;
+    office.nina_left().await;
+    office.mail.refuses(true);
+    let by_slack = office.after(10).await;
+    let waited = office.waits_for().await;
+
+    gone::end_what_waits(&office.app.store, None, office.app.clock.now())
+        .await
+        .unwrap();
+    let waits = office.waits_for().await;
+    office.mail.refuses(false);
+    let again = office.after(1).await;
+
+    assert_eq!((by_slack, again), ((0, 1), (0, 0)));
+    assert_eq!((waited, waits), (vec!["mail".to_owned()], Vec::new()));
+}
+
+#[tokio::test]
+async fn what_waits_ends_only_in_the_practice_where_nobody_is_told_any_more() {
+    let office = Office::start().await;
+    let (app, oak) = (&office.app, PracticeName::from("oak"));
+    office.nina_left().await;
+    office.mail.refuses(true);
+    office.web.answers(Some(StatusCode::SERVICE_UNAVAILABLE));
+    office.after(10).await;
+    let waited = office.waits_for().await;
+    let now = app.clock.now();
+    let alert = Alert {
+        practice: oak.clone(),
+        id: AlertId::generate(),
+        kind: "clock.set".to_owned(),
+        about: "clock.set/1".to_owned(),
+        case: None,
+        person: None,
+        system: None,
+        facts: serde_json::Map::new(),
+        raised: now,
+        addressed: Some(now),
+        over: None,
+    };
+    let mut tx = app.store.begin(&oak, now).await.unwrap();
+    assert!(tx.raise(&alert).await.unwrap());
+    tx.send_through(&alert.id, &"mail".into(), "owner", None);
+    tx.record_channel_state(&"mail".into(), Some("451"));
+    tx.commit().await.unwrap();
+    let both = app.store.count_failing_channels().await.unwrap();
+
+    gone::end_what_waits(&app.store, Some(&office.alarm), now)
+        .await
+        .unwrap();
+    let waits = office.waits_for().await;
+    let failing = app.store.count_failing_channels().await.unwrap();
+    let oaks = app.store.list_deliveries(&oak, &alert.id).await.unwrap();
+
+    assert_eq!((waited.len(), both.len()), (4, 2));
+    assert_eq!(waits, waited, "elm is told still");
+    assert_eq!(failing, [(app.practice(), 4)]);
+    assert!(oaks.len() == 1 && oaks[0].ended_in_vain(), "{oaks:?}");
 }

@@ -10,7 +10,7 @@ use crate::{
     ids::AlertId,
     store::{
         SecondLedger, StoreError,
-        alerts::{Alert, FOUND_CHANGED},
+        alerts::{Alert, FOUND_CHANGED, REFUSED_DISABLE},
     },
 };
 
@@ -140,9 +140,13 @@ impl Alarm {
             }
             (FOUND_CHANGED, Some(person), _) => {
                 let doors = store.find_doors_of(practice, person).await?;
-                let id = alert.about.rsplit('/').next();
-                let is_it = |door: &Door| Some(door.id.as_str()) == id && !door.is_settled(now);
-                doors.iter().any(is_it)
+                let is_it = |door: &Door| match alert.changed_door() {
+                    Some(id) => door.id.as_str() == id,
+                    None => alert.system.as_ref() == Some(&door.system),
+                };
+                doors
+                    .iter()
+                    .any(|door| is_it(door) && !door.is_settled(now))
             }
             (CONDITION_DISK | CONDITION_SECOND_LEDGER | CONDITION_OPENS_WAIT | SILENT, ..) => true,
             _ => false,
@@ -176,7 +180,7 @@ impl Alarm {
             }
         }
         let refused = store
-            .list_standing_alerts(practice, "change.refused_disable")
+            .list_standing_alerts(practice, REFUSED_DISABLE)
             .await?;
         let is_old = |alert: &Alert| clock::after(alert.raised, REFUSED_FOR) <= now;
         over.extend(refused.into_iter().filter(is_old).map(|alert| alert.about));

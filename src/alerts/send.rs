@@ -23,7 +23,7 @@ use crate::{
     rounds::retry,
     store::{
         StoreError, WriteTx,
-        alerts::{Alert, Delivery, FOUND_CHANGED},
+        alerts::{Alert, Delivery, FOUND_CHANGED, REFUSED_DISABLE},
     },
     telemetry::metrics,
 };
@@ -38,8 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// from it any more, and the channel has been red all the while. What is so still is tried until it is over.
 pub(super) const TRIED_FOR: Duration = Duration::from_secs(24 * 3_600);
 
+/// How often it is tried at least, however late it is: a machine that was off over the weekend is up before
+/// its network is. By then the waits have grown to their longest.
+const TRIED_AT_LEAST: i64 = 9;
+
 /// How long a failure that repeats itself is not written into the ledger again.
-const RECORDED_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+const SAME_AGAIN_AFTER: Duration = Duration::from_secs(24 * 3_600);
+
+/// How long another one is not: a channel may fail in two ways by turns, for weeks.
+const ANOTHER_AFTER: Duration = Duration::from_secs(3_600);
 
 /// How long the archive may be away before somebody is told without it.
 const ARCHIVE_IS_AWAY: Duration = Duration::from_secs(60);
@@ -49,8 +56,8 @@ enum Became {
     Sent,
     /// It is about nothing any more.
     NotNeeded,
-    /// It is about what is past, and for too long.
-    Past,
+    /// It failed again, and is about what is past for too long.
+    Past(String),
     /// The settings name its channel no more.
     Gone,
     Failed(String),
@@ -103,20 +110,23 @@ impl Alarm {
             else {
                 continue;
             };
-            let became = match (self.why_not(watched, &alert, &delivery).await?, &failed) {
-                (Some(reason), _) => reason,
-                (None, Some(failure)) => Became::Failed(failure.clone()),
-                (None, None) => self.send_one(watched, &alert, &delivery).await?,
+            let became = if let Some(reason) = self.why_not(watched, &alert, &delivery).await? {
+                reason
+            } else {
+                if failed.is_none() {
+                    failed = self.send_one(watched, &alert, &delivery).await?.err();
+                }
+                match &failed {
+                    None => Became::Sent,
+                    Some(failure) => self.failed(&alert, &delivery, failure.clone()).await?,
+                }
             };
-            if let Became::Failed(failure) = &became {
-                failed = Some(failure.clone());
-            }
             self.note(watched, &alert, &delivery, became).await?;
         }
         Ok(())
     }
 
-    /// Why an alert is not sent, if there is a reason.
+    /// Why an alert is not even tried, if there is a reason. That it is late is none.
     async fn why_not(
         &self,
         watched: &Watched,
@@ -126,41 +136,46 @@ impl Alarm {
         if self.is_over(alert).await? {
             return Ok(Some(Became::NotNeeded));
         }
-        if self.is_old(alert) && !self.is_still_so(alert).await? {
-            return Ok(Some(Became::Past));
-        }
         Ok(watched.has_lost(&delivery.channel).then_some(Became::Gone))
     }
 
-    /// Whether it was tried for so long that what is past is tried no more.
-    fn is_old(&self, alert: &Alert) -> bool {
+    /// What becomes of an alert that its channel did not take: what is past is not tried for ever.
+    async fn failed(
+        &self,
+        alert: &Alert,
+        delivery: &Delivery,
+        failure: String,
+    ) -> Result<Became, StoreError> {
         let since = alert.addressed.unwrap_or(alert.raised);
-        clock::after(since, TRIED_FOR) <= self.clock.now()
+        let is_old = clock::after(since, TRIED_FOR) <= self.clock.now();
+        let is_tried = delivery.tries + 1 >= TRIED_AT_LEAST;
+        if is_old && is_tried && !self.is_still_so(alert).await? {
+            return Ok(Became::Past(failure));
+        }
+        Ok(Became::Failed(failure))
     }
 
+    /// Sends an alert. The inner error is what the channel said.
     async fn send_one(
         &self,
         watched: &Watched,
         alert: &Alert,
         delivery: &Delivery,
-    ) -> Result<Became, StoreError> {
+    ) -> Result<Result<(), String>, StoreError> {
         let message = self
             .message(watched, alert, delivery.because.as_deref())
             .await?;
         let contact = Contact::from_name(&delivery.contact);
-        let sent = self
-            .send_now(watched, &delivery.channel, contact, &message)
-            .await;
-        Ok(match sent {
-            Ok(()) => Became::Sent,
-            Err(failure) => Became::Failed(failure),
-        })
+        let channel = &delivery.channel;
+        Ok(self.send_now(watched, channel, contact, &message).await)
     }
 
     /// Whether what an alert is about has come to its end.
     async fn is_over(&self, alert: &Alert) -> Result<bool, StoreError> {
-        // Somebody could get in: that is told though it was put right, or is another incident by now.
-        if alert.over.is_some() && alert.kind != FOUND_CHANGED {
+        // Somebody could get in, or was not shut out: that is told though it was put right, or stands no more
+        // because the next one is another incident.
+        let is_told_late = [FOUND_CHANGED, REFUSED_DISABLE].contains(&alert.kind.as_str());
+        if alert.over.is_some() && !is_told_late {
             return Ok(true);
         }
         let Some(case) = &alert.case else {
@@ -242,12 +257,12 @@ impl Alarm {
                 tx.end_delivery(delivery, "what it was about is over");
                 tx.record(entry(&tx, alert, delivery, "alert.not_needed", &[]));
             }
-            Became::Past => {
-                let why = "what it was about was past for a day";
-                let failure = delivery.failure.as_deref().unwrap_or(why);
-                tx.end_delivery(delivery, failure);
+            Became::Past(failure) => {
+                tx.end_delivery(delivery, &failure);
+                tx.record_channel_state(&delivery.channel, Some(&failure));
                 let said = [("failure_text", json!(failure))];
                 tx.record(entry(&tx, alert, delivery, "alert.given_up", &said));
+                metrics::count_alert(&watched.name, "failed");
             }
             Became::Gone => gone::end(&mut tx, watched, (alert, delivery), &used),
             Became::Failed(failure) => {
@@ -270,14 +285,8 @@ fn note_failure(
         practice.name = %watched.name, channel.name = %delivery.channel, alert.id = %alert.id, failure,
         "an alert could not be sent"
     );
-    let now = tx.now();
-    // What fails for weeks in the same way fills no ledger.
-    let recorded = delivery
-        .failure_recorded
-        .filter(|at| now < clock::after(*at, RECORDED_AGAIN_AFTER))
-        .filter(|_| delivery.failure.as_deref() == Some(failure));
-    let next_try = clock::after(now, retry::delay(delivery.tries + 1));
-    tx.postpone_delivery(delivery, next_try, (failure, recorded.or(Some(now))));
+    let next_try = clock::after(tx.now(), retry::delay(delivery.tries + 1));
+    tx.postpone_delivery(delivery, next_try, failure);
     tx.record_channel_state(&delivery.channel, Some(failure));
     let other = match delivery.tries {
         0 => another_channel(watched, delivery, used),
@@ -289,9 +298,24 @@ fn note_failure(
         let because = format!("the channel `{}` fails: {failure}", delivery.channel);
         tx.send_through(&alert.id, other, &delivery.contact, Some(&because));
     }
-    if recorded.is_none() || other.is_some() {
+    // The first try is always news.
+    if is_news(delivery, failure, tx.now()) {
+        tx.record_failure_told(delivery, failure);
         tx.record(entry(tx, alert, delivery, "alert.failed", &said));
     }
+}
+
+/// Whether a failure goes into the ledger: what fails for weeks fills none.
+fn is_news(delivery: &Delivery, failure: &str, now: Timestamp) -> bool {
+    let Some(recorded) = delivery.failure_recorded else {
+        return true;
+    };
+    let quiet = if delivery.failure_told.as_deref() == Some(failure) {
+        SAME_AGAIN_AFTER
+    } else {
+        ANOTHER_AFTER
+    };
+    clock::after(recorded, quiet) <= now
 }
 
 /// Another way for an alert that could not be sent: the next channel of whom it is for, and then any that

@@ -60,6 +60,8 @@ impl Intake {
             }
             if before.is_some() {
                 let doors = tx.take_green_away(Some(system)).await?;
+                // Nothing was called yet, so these rounds remember none.
+                tx.forget_certificate(system);
                 note(
                     &mut tx,
                     caller,

@@ -51,15 +51,28 @@ pub struct Alert {
     pub over: Option<Timestamp>,
 }
 
+impl Alert {
+    /// The door that was found changed; `None` where an earlier version raised the alert, which named none.
+    pub fn changed_door(&self) -> Option<&str> {
+        self.about.strip_prefix(CHANGED_DOOR)
+    }
+}
+
 /// A door that had been as wanted was found otherwise.
 pub const FOUND_CHANGED: &str = "door.found_changed";
+
+/// What is before the door in what such an alert is about.
+const CHANGED_DOOR: &str = "found_changed/";
+
+/// A request that would have closed somebody's doors had to be refused.
+pub const REFUSED_DISABLE: &str = "change.refused_disable";
 
 /// Records of the ledger that somebody is told of.
 const TOLD: [&str; 6] = [
     FOUND_CHANGED,
     "brake.held",
     "return.held",
-    "change.refused_disable",
+    REFUSED_DISABLE,
     "clock.set",
     "second_ledger.imported",
 ];
@@ -84,8 +97,8 @@ fn told(entry: &Entry) -> Option<(&'static str, String)> {
         "brake.held" => "brake".to_owned(),
         "return.held" => format!("return/{}", detail("return").unwrap_or_default()),
         // An identity provider asks again for weeks.
-        "change.refused_disable" => format!("refused/{}", detail("user").unwrap_or_default()),
-        FOUND_CHANGED => format!("found_changed/{}", detail("door").unwrap_or_default()),
+        REFUSED_DISABLE => format!("refused/{}", detail("user").unwrap_or_default()),
+        FOUND_CHANGED => format!("{CHANGED_DOOR}{}", detail("door").unwrap_or_default()),
         // Each of the others is something of its own.
         _ => format!("{kind}/{}", AlertId::generate()),
     };

@@ -41,4 +41,14 @@ impl WriteTx {
         .bind(clock::to_text(ends));
         self.later(statement);
     }
+
+    /// Forgets when the certificate of a system ends: it is another system now, or somewhere else, and may
+    /// show none there.
+    pub fn forget_certificate(&mut self, system: &SystemName) {
+        let statement =
+            Statement::new("DELETE FROM system_certificate WHERE practice = $1 AND system = $2")
+                .bind(self.practice().as_str())
+                .bind(system.as_str());
+        self.later(statement);
+    }
 }

@@ -203,6 +203,7 @@ impl Dialect {
                 "admin addresses",
                 include_str!("migrations/admin_addresses.sql"),
             ),
+            ("alert told", include_str!("migrations/alert_told.sql")),
         ];
         (1..)
             .zip(steps)

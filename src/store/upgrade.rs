@@ -1,6 +1,9 @@
 //! Bringing a database up to date that an earlier version filled.
 
-use sqlx::{AnyConnection, Connection as _, migrate::Migrator};
+use sqlx::{
+    AnyConnection, Connection as _,
+    migrate::{Migration, Migrator},
+};
 
 use super::{Dialect, Search, Store, admins::Admin};
 use crate::query::{AttributePath, Comparison, Filter, Literal};
@@ -52,25 +55,65 @@ INSERT INTO admin_identity (practice, issuer, subject, admin, since, email) VALU
     ('elm', 'https://idp', 'l-1', 'a2', '2026-01-05T08:00:00.000Z', 'lee@elm.example');
 "#;
 
+/// What was told, in tables as they were before a failure was recorded once a day.
+const TOLD: &str = r#"
+INSERT INTO alert (practice, id, kind, about, person, system, facts, raised, addressed)
+    VALUES ('elm', 'a1', 'door.found_changed', 'door.found_changed/a1', 'p1', 'mail', '{}',
+        '2026-01-05T08:00:00.000Z', '2026-01-05T08:00:05.000Z');
+INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try, sent, failure)
+    VALUES ('elm', 'a1', 'mail', 'owner', NULL, 3, '2026-01-05T08:10:00.000Z', NULL, 'it did not answer');
+INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try, sent, failure)
+    VALUES ('elm', 'a1', 'slack', 'owner', 'the channel `mail` fails', 0, NULL, '2026-01-05T08:00:10.000Z', NULL);
+"#;
+
 /// Every version that was released.
 const RELEASED: [usize; 1] = [5];
 
-async fn fill(url: &str, dialect: Dialect, version: usize, filled: &'static str) {
+/// Makes a database of so many migrations and fills it, one after the other.
+async fn fill(url: &str, dialect: Dialect, filled: &[(usize, &'static str)]) {
     sqlx::any::install_default_drivers();
     let mut connection = AnyConnection::connect(url).await.unwrap();
-    let mut migrations = dialect.migrations();
-    migrations.truncate(version);
-    Migrator::with_migrations(migrations)
-        .run(&mut connection)
-        .await
-        .unwrap();
-    for statement in filled.split(";\n").filter(|text| !text.trim().is_empty()) {
-        sqlx::query(statement)
+    if dialect == Dialect::Sqlite {
+        // As a store does while it migrates: tables are put in the place of others.
+        sqlx::query("PRAGMA foreign_keys = OFF")
             .execute(&mut connection)
             .await
             .unwrap();
     }
+    for (version, rows) in filled {
+        let mut migrations = dialect.migrations();
+        migrations.truncate(*version);
+        Migrator::with_migrations(migrations)
+            .run(&mut connection)
+            .await
+            .unwrap();
+        for statement in rows.split(";\n").filter(|text| !text.trim().is_empty()) {
+            sqlx::query(statement)
+                .execute(&mut connection)
+                .await
+                .unwrap();
+        }
+    }
     connection.close().await.unwrap();
+}
+
+/// How many migrations there were before this one.
+fn before(dialect: Dialect, description: &str) -> usize {
+    let migrations = dialect.migrations();
+    let is_it = |migration: &Migration| migration.description == description;
+    migrations.iter().position(is_it).unwrap()
+}
+
+/// A practice as an earlier version left it.
+async fn fill_all(url: &str, dialect: Dialect, version: usize) {
+    let told = (before(dialect, "alert news"), TOLD);
+    fill(url, dialect, &[(version, FILLED), told]).await;
+}
+
+/// Admins as they were before every address was kept.
+async fn fill_leavers(url: &str, dialect: Dialect) {
+    let version = before(dialect, "admin addresses");
+    fill(url, dialect, &[(version, LEAVERS)]).await;
 }
 
 async fn everything_is_still_there(url: &str) {
@@ -120,6 +163,18 @@ async fn everything_is_still_there(url: &str) {
     );
     assert_eq!(store.list_records(&practice, None).await.unwrap().len(), 1);
 
+    let alert = store.find_alert(&practice, &"a1".into()).await.unwrap();
+    let ways = store
+        .list_deliveries(&practice, &"a1".into())
+        .await
+        .unwrap();
+    let waiting = store.list_waiting_deliveries().await.unwrap();
+    assert_eq!(alert.unwrap().changed_door(), None, "it named no door then");
+    assert!(ways.len() == 2 && ways[1].sent.is_some(), "{ways:?}");
+    assert_eq!(waiting, ways[..1]);
+    assert_eq!(waiting[0].failure.as_deref(), Some("it did not answer"));
+    assert_eq!((waiting[0].tries, waiting[0].failure_recorded), (3, None));
+
     let mut tx = store.begin(&practice, user.modified).await.unwrap();
     assert_eq!(tx.find_doors_of(&user.person).await.unwrap().len(), 1);
     let leaver = tx.find_known(&"p2".into()).await.unwrap().person;
@@ -143,7 +198,7 @@ async fn an_older_sqlite_file_keeps_everything() {
         let path = folder.path().join("old.db");
         std::fs::write(&path, "").unwrap();
         let url = format!("sqlite://{}", path.display());
-        fill(&url, Dialect::Sqlite, version, FILLED).await;
+        fill_all(&url, Dialect::Sqlite, version).await;
         everything_is_still_there(&url).await;
     }
 }
@@ -154,16 +209,9 @@ async fn an_older_postgres_database_keeps_everything() {
     for version in RELEASED {
         let server = drawbridge_conformance::RealSystem::start("postgres");
         let url = server.var("POSTGRES_URL");
-        fill(url, Dialect::Postgres, version, FILLED).await;
+        fill_all(url, Dialect::Postgres, version).await;
         everything_is_still_there(url).await;
     }
-}
-
-/// How many migrations there were before every address was kept.
-fn before_addresses(dialect: Dialect) -> usize {
-    let migrations = dialect.migrations();
-    let is_it = |migration: &sqlx::migrate::Migration| migration.description == "admin addresses";
-    migrations.iter().position(is_it).unwrap()
 }
 
 async fn addresses_of_before_are_kept_when_others_take_their_place(url: &str) {
@@ -200,8 +248,7 @@ async fn a_departure_is_known_by_an_address_from_before_an_upgrade() {
     let path = folder.path().join("old.db");
     std::fs::write(&path, "").unwrap();
     let url = format!("sqlite://{}", path.display());
-    let version = before_addresses(Dialect::Sqlite);
-    fill(&url, Dialect::Sqlite, version, LEAVERS).await;
+    fill_leavers(&url, Dialect::Sqlite).await;
 
     addresses_of_before_are_kept_when_others_take_their_place(&url).await;
 }
@@ -211,8 +258,7 @@ async fn a_departure_is_known_by_an_address_from_before_an_upgrade() {
 async fn a_departure_is_known_by_an_address_from_before_an_upgrade_of_postgres() {
     let server = drawbridge_conformance::RealSystem::start("postgres");
     let url = server.var("POSTGRES_URL");
-    let version = before_addresses(Dialect::Postgres);
-    fill(url, Dialect::Postgres, version, LEAVERS).await;
+    fill_leavers(url, Dialect::Postgres).await;
 
     addresses_of_before_are_kept_when_others_take_their_place(url).await;
 }

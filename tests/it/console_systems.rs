@@ -75,6 +75,32 @@ async fn the_page_of_systems_says_how_many_calls_failed_and_how_soon_doors_are_s
     assert!(proved.says("1 door of 30 days"), "{}", proved.text);
 }
 
+#[tokio::test]
+async fn a_test_that_reaches_nobody_says_nothing_of_the_certificate() {
+    let app = TestApp::start().await;
+    let console = app.console().await;
+    let owner = app.sign_in(&console, OfficeRole::Owner).await;
+    let known = async || {
+        let kept = app.store.list_certificates(&app.practice()).await;
+        kept.unwrap()
+            .into_keys()
+            .map(|name| name.to_string())
+            .collect::<Vec<_>>()
+    };
+    // What it showed at some time before.
+    let ends = app.clock.now() - jiff::Span::new().hours(1);
+    app.system("ehr").state().certificate_ends = Some(ends);
+    app.system("ehr").fail_next([fake::unreachable()]);
+
+    owner.press("/systems/ehr/test", &[]).await;
+    let unreached = known().await;
+    app.system("ehr").state().failures.clear();
+    owner.press("/systems/ehr/test", &[]).await;
+
+    assert!(unreached.is_empty(), "{unreached:?}");
+    assert_eq!(known().await, ["ehr"]);
+}
+
 /// The page as the owner sees it, and nothing was asked of a system for it.
 async fn page(app: &TestApp) -> Page {
     let console = app.console().await;

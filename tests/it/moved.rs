@@ -56,6 +56,38 @@ async fn r12_a_system_that_moved_is_green_again_only_when_it_was_read() {
 }
 
 #[tokio::test]
+async fn r12_a_system_that_moved_has_shown_no_certificate_there() {
+    let app = TestApp::start().await;
+    take_stock(&app, &stock("https://old.example")).await;
+    for system in ["ehr", "mail"] {
+        let ends = app.clock.now() - jiff::Span::new().hours(1);
+        app.system(system).state().certificate_ends = Some(ends);
+    }
+    app.rounds.keep_certificates().await.unwrap();
+    let known = async || {
+        let kept = app.store.list_certificates(&app.practice()).await.unwrap();
+        kept.into_keys()
+            .map(|name| name.to_string())
+            .collect::<Vec<_>>()
+    };
+
+    take_stock(&app, &stock("https://old.example")).await;
+    let unmoved = known().await;
+    take_stock(&app, &stock("http://127.0.0.1:8080")).await;
+    let moved = known().await;
+    // As a bridge starts: nothing was shown to it yet, and plain http shows nothing.
+    app.system("ehr").state().certificate_ends = None;
+    app.next_rounds().keep_certificates().await.unwrap();
+    let later = known().await;
+
+    assert_eq!(unmoved, ["ehr", "mail"]);
+    assert_eq!(
+        (moved, later),
+        (vec!["mail".to_owned()], vec!["mail".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn r12_a_system_that_moved_and_lets_a_leaver_in_is_closed_there() {
     let app = TestApp::start().await;
     take_stock(&app, &stock("https://old.example")).await;

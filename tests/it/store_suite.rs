@@ -51,6 +51,7 @@ use office::{
     the_latest_forms_of_each_wait_and_no_more,
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,
+    whatever_is_put_off_or_taken_back_meanwhile_is_walked_by_once,
 };
 use search::{
     a_walk_page_by_page_sees_everybody_once_whoever_leaves_meanwhile,
@@ -103,6 +104,7 @@ suite!(
     the_first_the_latest_and_the_refused_request_with_a_token_are_kept,
     somebody_is_found_however_many_came_later,
     everything_that_failed_is_walked_through_page_by_page,
+    whatever_is_put_off_or_taken_back_meanwhile_is_walked_by_once,
     the_console_finds_cases_failures_people_and_how_each_system_is_doing,
     what_failed_is_narrowed_and_whoever_sees_to_it_is_named,
     what_is_set_aside_leaves_the_board_and_comes_back,

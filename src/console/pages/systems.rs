@@ -249,8 +249,10 @@ pub(in super::super) async fn test(
     human::note(&office.store, &visit.caller(), what, json!({}), visit.now).await?;
     let answer = office.lookout.test(practice, &system).await;
     let answer = answer.ok_or(Happened::NotThere)?;
-    // The page that follows shows it.
-    if let Some(ends) = office.lookout.certificate_ends(practice, &system) {
+    // The page that follows shows it. Whoever was not reached has shown nothing just now.
+    if answer.is_ok()
+        && let Some(ends) = office.lookout.certificate_ends(practice, &system)
+    {
         let mut tx = office.store.begin(practice, office.clock.now()).await?;
         tx.record_certificate(&system, ends);
         tx.commit().await?;

@@ -38,8 +38,10 @@ pub struct Delivery {
     pub sent: Option<Timestamp>,
     /// What went wrong last.
     pub failure: Option<String>,
-    /// When that was last written into the ledger.
+    /// When the ledger last said what goes wrong.
     pub failure_recorded: Option<Timestamp>,
+    /// What it said then.
+    pub failure_told: Option<String>,
 }
 
 impl Delivery {
@@ -49,8 +51,8 @@ impl Delivery {
     }
 }
 
-const DELIVERY: &str =
-    "practice, alert, channel, contact, because, tries, next_try, sent, failure, failure_recorded";
+const DELIVERY: &str = "practice, alert, channel, contact, because, tries, next_try, sent, failure, \
+    failure_recorded, failure_told";
 
 fn delivery_of(row: &Row) -> Result<Delivery, StoreError> {
     Ok(Delivery {
@@ -64,6 +66,7 @@ fn delivery_of(row: &Row) -> Result<Delivery, StoreError> {
         sent: row.maybe_time("sent")?,
         failure: row.maybe_text("failure")?,
         failure_recorded: row.maybe_time("failure_recorded")?,
+        failure_told: row.maybe_text("failure_told")?,
     })
 }
 
@@ -155,7 +158,7 @@ impl WriteTx {
             "INSERT INTO alert_delivery (practice, alert, channel, contact, because, tries, next_try)
              VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT (practice, alert, channel) DO UPDATE SET
                  contact = excluded.contact, because = excluded.because, tries = 0, next_try = excluded.next_try,
-                 failure = NULL, failure_recorded = NULL
+                 failure = NULL, failure_recorded = NULL, failure_told = NULL
              WHERE alert_delivery.sent IS NULL AND alert_delivery.next_try IS NULL",
         )
         .bind(self.practice().as_str())
@@ -180,20 +183,28 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Records that a channel did not take an alert, when it is tried again, and when the ledger last said so.
-    pub fn postpone_delivery(
-        &mut self,
-        delivery: &Delivery,
-        next_try: Timestamp,
-        (failure, recorded): (&str, Option<Timestamp>),
-    ) {
+    /// Records that a channel did not take an alert, and when it is tried again.
+    pub fn postpone_delivery(&mut self, delivery: &Delivery, next_try: Timestamp, failure: &str) {
         let statement = Statement::new(
-            "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2, failure_recorded = $3
-             WHERE practice = $4 AND alert = $5 AND channel = $6 AND sent IS NULL",
+            "UPDATE alert_delivery SET tries = tries + 1, next_try = $1, failure = $2
+             WHERE practice = $3 AND alert = $4 AND channel = $5 AND sent IS NULL",
         )
         .bind(clock::to_text(next_try))
         .bind(failure)
-        .bind(recorded.map(clock::to_text))
+        .bind(self.practice().as_str())
+        .bind(delivery.alert.as_str())
+        .bind(delivery.channel.as_str());
+        self.later(statement);
+    }
+
+    /// Keeps what the ledger says of a failure, and since when.
+    pub fn record_failure_told(&mut self, delivery: &Delivery, failure: &str) {
+        let statement = Statement::new(
+            "UPDATE alert_delivery SET failure_recorded = $1, failure_told = $2
+             WHERE practice = $3 AND alert = $4 AND channel = $5",
+        )
+        .bind(clock::to_text(self.now()))
+        .bind(failure)
         .bind(self.practice().as_str())
         .bind(delivery.alert.as_str())
         .bind(delivery.channel.as_str());

@@ -68,7 +68,8 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
     );
     let claimed = [here.unwrap(), there.unwrap()].concat();
     let mut tx = app.begin().await;
-    tx.postpone_delivery(&claimed[0], after(now, lease), ("busy", Some(now)));
+    tx.postpone_delivery(&claimed[0], after(now, lease), "busy");
+    tx.record_failure_told(&claimed[0], "busy");
     tx.record_channel_state(&mail, Some("busy"));
     tx.commit().await.unwrap();
     let failing = app.store.count_failing_channels().await.unwrap();
@@ -88,6 +89,8 @@ pub async fn an_alert_is_noted_once_and_given_to_a_channel_by_one_bridge(app: &T
 
     assert!(noted && !noted_again && taken && !taken_again && comes_back);
     assert_eq!((claimed.len(), again.len(), again[0].tries), (1, 1, 1));
+    assert_eq!(again[0].failure_told.as_deref(), Some("busy"));
+    assert_eq!(again[0].failure_recorded, Some(now));
     assert_eq!(failing, [(app.practice(), 1)]);
     let ways = app
         .store

@@ -119,7 +119,7 @@ pub async fn measure(plan: &Plan, report: &mut Report) -> Result<(), Failure> {
                 "the rows of a create, a loop without a server, {a_commit} a commit: creates a second"
             ),
             format!(
-                "{}; with {clients} clients Drawbridge reaches {:.0} % of it",
+                "{}; with {clients} at a time Drawbridge reaches {:.0} % of it",
                 reached.in_words(),
                 100.0 * of_creates(clients) / reached.median
             ),

@@ -148,7 +148,7 @@ fn record_user(
 ) -> Option<User> {
     let Some(attributes) = after else {
         if let Some(before) = before {
-            tx.record_identifiers(person, &before.attributes, None);
+            tx.record_identifiers(person, &before.attributes);
             tx.record_user_deleted(before);
         }
         return None;
@@ -180,8 +180,7 @@ fn record_user(
                 .unwrap_or(&caller.actor),
         );
         tx.record_user(&source, &user, before);
-        let before = before.map(|before| &before.attributes);
-        tx.record_identifiers(person, &user.attributes, before);
+        tx.record_identifiers(person, &user.attributes);
     }
     Some(user)
 }

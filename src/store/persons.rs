@@ -487,21 +487,14 @@ impl WriteTx {
         self.later(statement);
     }
 
-    /// Records that the person bears the identifiers in these attributes now. Earlier ones stay, and those
-    /// that were there `before` as well are on record.
-    pub fn record_identifiers(
-        &mut self,
-        person: &PersonId,
-        attributes: &Attributes,
-        before: Option<&Attributes>,
-    ) {
+    /// Records that the person bears the identifiers in these attributes now: the current ones come first.
+    /// Earlier ones stay.
+    pub fn record_identifiers(&mut self, person: &PersonId, attributes: &Attributes) {
         let practice = self.practice().as_str().to_owned();
         let now = clock::to_text(self.now());
-        let known: BTreeSet<(&str, &str)> = before.into_iter().flat_map(identifiers).collect();
         // One statement may write a row only once.
         let borne: BTreeMap<(&str, String), &str> = identifiers(attributes)
             .into_iter()
-            .filter(|borne| !known.contains(borne))
             .map(|(kind, value)| ((kind, folded(kind, value)), value))
             .collect();
         let borne: Vec<((&str, String), &str)> = borne.into_iter().collect();

@@ -183,7 +183,7 @@ async fn everything_is_still_there(url: &str) {
     let wave = tx.count_loss().await.unwrap();
     assert_eq!((wave.lately, wave.active), (1, 1), "the active are counted");
     tx.record_user_deleted(&user);
-    tx.record_identifiers(&"nobody".into(), &user.attributes, None);
+    tx.record_identifiers(&"nobody".into(), &user.attributes);
     assert!(
         tx.commit().await.is_err(),
         "an identifier of nobody is kept"

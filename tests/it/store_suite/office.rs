@@ -526,7 +526,7 @@ async fn hire_crowd(app: &TestApp, count: usize) {
             may_be_in_groups: false,
         };
         tx.record_person(&user.person);
-        tx.record_identifiers(&user.person, &user.attributes, None);
+        tx.record_identifiers(&user.person, &user.attributes);
         tx.record_user(&"entra".into(), &user, None);
     }
     tx.commit().await.unwrap();

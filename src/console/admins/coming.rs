@@ -83,7 +83,14 @@ pub(in super::super) async fn sign_in(
             )
         }
         Shown::Identity(identity) => {
-            let is_good = is_vouched_for(&mut tx, admin, identity).await?;
+            let is_good = match vouch(&mut tx, admin, identity).await? {
+                Vouching::Good => true,
+                Vouching::None => false,
+                Vouching::OfALeaver => {
+                    tx.commit().await?;
+                    return Ok(None);
+                }
+            };
             (is_good, identity.proved.map(|at| at.min(now)), "provider")
         }
         Shown::Passkey(used) => {
@@ -123,40 +130,45 @@ pub(in super::super) async fn sign_in(
     Ok(Some(held))
 }
 
-/// Whether a provider's word counts for the admin: they may come in, are known to it by this name, and have not left.
-/// Coming in and proving it anew ask the same.
-async fn is_vouched_for(
-    tx: &mut WriteTx,
-    admin: &Admin,
-    identity: &Identity,
-) -> Result<bool, StoreError> {
-    // The provider may not know yet that they left. Asked last: the address it says now may be the only one by which that
-    // is known. Of a refusal nothing is kept.
-    Ok(tx.find_admin_by_id(&admin.id).await?.is_some()
-        && is_known_as(tx, admin, identity).await?
-        && tx.find_when_admin_left(admin).await?.is_none())
+/// What a provider's word counts for.
+enum Vouching {
+    /// They may come in, are known to it by this name, and have not left.
+    Good,
+    /// Nothing, and of what it says nothing is kept.
+    None,
+    /// Nothing, because they left. The address it has of them is kept: it may be the only one by which that is known, and
+    /// then it ends their sessions and passkeys too.
+    OfALeaver,
 }
 
-/// Whether the provider knows the admin by this name. Whom it vouches for the first time it does from now on.
-async fn is_known_as(
+/// What a provider's word counts for. Whom it vouches for the first time it does from now on. Coming in and proving it
+/// anew ask the same.
+async fn vouch(
     tx: &mut WriteTx,
     admin: &Admin,
     identity: &Identity,
-) -> Result<bool, StoreError> {
-    match tx.find_identity_at(&admin.id, &identity.issuer).await? {
+) -> Result<Vouching, StoreError> {
+    if tx.find_admin_by_id(&admin.id).await?.is_none() {
+        return Ok(Vouching::None);
+    }
+    let known = tx.find_identity_at(&admin.id, &identity.issuer).await?;
+    let is_known = known.is_some();
+    match known {
         // An address that was given to somebody else lets nobody in.
-        Some(known) if known.subject != identity.subject => Ok(false),
-        Some(known) => {
-            note_address(tx, admin, known, identity);
-            Ok(true)
-        }
+        Some(known) if known.subject != identity.subject => return Ok(Vouching::None),
+        Some(known) => note_address(tx, admin, known, identity),
         None => {
             tx.record_identity(&vouched(admin, identity));
             let detail = json!({"issuer": identity.issuer, "by": "email"});
             record_with(tx, &actor(admin), "admin.connected", admin, detail);
-            Ok(true)
         }
     }
+    // The provider may not know yet that they left.
+    Ok(match tx.find_when_admin_left(admin).await? {
+        None => Vouching::Good,
+        Some(_) if is_known => Vouching::OfALeaver,
+        Some(_) => Vouching::None,
+    })
 }
 
 /// Notes the address that the provider has of an admin now. They stay who they are: its name for them is for good, and
@@ -196,8 +208,13 @@ pub(in super::super) async fn prove(
 ) -> Result<bool, StoreError> {
     let admin = &session.admin;
     let mut tx = store.begin(&admin.practice, now).await?;
-    if !is_vouched_for(&mut tx, admin, identity).await? {
-        return Ok(false);
+    match vouch(&mut tx, admin, identity).await? {
+        Vouching::Good => {}
+        Vouching::None => return Ok(false),
+        Vouching::OfALeaver => {
+            tx.commit().await?;
+            return Ok(false);
+        }
     }
     tx.prove_session(&session.id, identity.proved.unwrap_or(now).min(now));
     let how = json!({"by": "provider"});
@@ -230,8 +247,8 @@ pub(in super::super) async fn connect(
     // By the address that the provider has of them, too.
     if tx.find_when_admin_left(admin).await?.is_some() {
         return Ok(Err(
-            "whoever bears your address, here or at the identity provider, has left the practice, and who left comes in by \
-             a one-time link alone: connect the provider when the return is approved"
+            "whoever bears an address you have or had, here or at the identity provider, has left the practice, and who left \
+             comes in by a one-time link alone: connect the provider when the return is approved"
                 .to_owned(),
         ));
     }

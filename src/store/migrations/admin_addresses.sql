@@ -1,4 +1,5 @@
--- Every address an admin ever had, in an invitation or at a provider, folded for comparing: they are known by each when they leave.
+-- Every address an admin ever had, in an invitation or at a provider: they are known by each when they leave. New ones
+-- are folded for comparing; those from before are kept as they were, with small letters where they were ASCII.
 CREATE TABLE admin_address (
     practice TEXT NOT NULL,
     admin TEXT NOT NULL,
